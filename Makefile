@@ -1,0 +1,75 @@
+# Every target builds what it needs, from a machine that has only Python 3.11 or newer and make.
+
+PYTHON ?= python3
+PORT ?= 3000
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+export DAGSTER_HOME := $(CURDIR)/data/dagster
+export DAGSTER_DISABLE_TELEMETRY := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Dagster maps SIGTERM to the handler of SIGINT, which a shell may have switched off for a process in the background.
+DEFAULT_SIGNALS := $(shell env --default-signal=INT,TERM true 2>/dev/null && echo env --default-signal=INT,TERM)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo up test lint format bench lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup $(DAGSTER_HOME)/dagster.yaml  ## bill the sample book and show what came out
+	@$(BIN)/billing-pipeline demo $(ARGS)
+
+up: setup $(DAGSTER_HOME)/dagster.yaml  ## Dagster's interface, sensors and schedules on http://localhost:3000 (PORT=...)
+	@echo "Dagster starts on http://localhost:$(PORT) (stop with Ctrl-C)"
+	@exec $(DEFAULT_SIGNALS) $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT) $(ARGS)
+
+test: setup  ## all tests, on all cores (ARGS="-k money" for some)
+	@$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
+
+lint: setup  ## format, lint, types and the direction of imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: setup  ## rewrite the code in the house format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup  ## measure speed and memory
+	@$(BIN)/python -m benchmarks.run $(ARGS)
+
+lock: setup  ## resolve the dependencies anew into requirements/*.txt (ARGS=--upgrade for newer ones)
+	@$(call resolve,base,--group build)
+	@$(call resolve,dev,--group dev --constraints requirements/base.txt)
+
+setup: $(READY)  ## the virtual environment in .venv, from the lock files
+	@:
+
+clean:  ## remove the environment and caches; data/ stays
+	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -type d -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed, found: $$($(PYTHON) --version 2>&1). Try: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Setting up $(VENV) from requirements/dev.txt (about a minute the first time)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -qq --no-input --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install -qq --no-input --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+	@mkdir -p $(@D)
+	@cp $< $@
+
+# The lock names exact versions and hashes and no index, so that any mirror will do.
+define resolve
+$(BIN)/uv pip compile pyproject.toml $(2) --output-file requirements/$(1).txt --quiet --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --custom-compile-command "make lock" $(ARGS)
+endef
