@@ -1,0 +1,1 @@
+"""Billing Pipeline: from raw usage to tied-out invoices, exact to the cent."""

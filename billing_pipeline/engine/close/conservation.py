@@ -1,0 +1,28 @@
+"""Conservation: every row of the file is in exactly one bucket, in rows, users and money. Source: "Conservation buckets"."""
+
+from decimal import Decimal
+
+import polars as pl
+
+BUCKETS = ("billed", "held", "removed", "quarantined")
+
+
+def conservation(fact: pl.DataFrame, before: pl.DataFrame | None = None) -> pl.DataFrame:
+    """What became of the file's rows: one row per bucket with rows, users (QUANTITY) and amount (AMOUNT, true-ups included).
+
+    Removed rows carry no fee; `value` says what they were priced at before the decisions, taken from `before`, the fact
+    table of the undecided file (None: nothing was decided). In the other buckets `value` equals the amount.
+    """
+    totals = fact.group_by("bucket").agg(
+        (pl.col("row_type") == "usage").sum().cast(pl.Int64).alias("rows"),
+        pl.col("users").filter(pl.col("row_type") == "usage").sum(),
+        pl.col("total_fee").sum().alias("amount"),
+    )
+    buckets = pl.DataFrame({"bucket": BUCKETS}).join(totals, on="bucket", how="left", maintain_order="left")
+    removed = fact.filter(pl.col("bucket") == "removed").select("line")
+    worth = Decimal("0.00")
+    if before is not None and removed.height:
+        worth = before.join(removed, on="line")["total_fee"].sum() or worth
+    return buckets.with_columns(pl.col("rows", "users", "amount").fill_null(0)).with_columns(
+        value=pl.when(pl.col("bucket") == "removed").then(pl.lit(worth)).otherwise("amount")
+    )

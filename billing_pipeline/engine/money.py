@@ -1,0 +1,27 @@
+"""Exact decimals: the three scales of the product and the one rounding rule.
+
+Amounts are cents, rates have up to eight decimals (the most NetSuite keeps), quantities up to four. Polars multiplies
+decimals exactly only when the product's scale fits one factor, so a factor is widened to the sum of both scales first.
+"""
+
+import polars as pl
+
+QUANTITY = pl.Decimal(18, 4)  # users, tier bounds, metric values
+RATE = pl.Decimal(18, 8)  # prices per company or user, minimums
+AMOUNT = pl.Decimal(18, 2)  # money on a document
+_PRODUCT = pl.Decimal(38, 12)  # QUANTITY x RATE, exact
+
+
+def cents(value: pl.Expr) -> pl.Expr:
+    """Value rounded half away from zero to whole cents (AMOUNT). Source: decision 1."""
+    return value.round(2, mode="half_away_from_zero").cast(AMOUNT)
+
+
+def product_cents(quantity: pl.Expr, rate: pl.Expr) -> pl.Expr:
+    """quantity (QUANTITY) x rate (RATE or AMOUNT), exact, then rounded once to cents.
+
+    >>> frame = pl.DataFrame({"q": ["5", "3"], "r": ["0.011", "0.335"]})
+    >>> frame.select(product_cents(pl.col("q").cast(QUANTITY), pl.col("r").cast(RATE)))["q"].to_list()
+    [Decimal('0.06'), Decimal('1.01')]
+    """
+    return cents(quantity.cast(_PRODUCT) * rate)

@@ -1,0 +1,129 @@
+"""Audit & Controls: each control compares a projection, read back from the written files, with the fact table.
+
+The reference's seven rows come first, in its order; ours follow. Source: spec 4.2; Q37, Q46, Q67.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import polars as pl
+
+from billing_pipeline.engine.close.gate import FAIL, PASS, REVIEW
+
+COLUMNS = ("Control Check", "Input", "Output", "Variance", "Status")
+BLOCKING = (
+    "Completeness (Rows)",
+    "Completeness (Users)",
+    "NetSuite Tie-Out",
+    "Math Integrity Exceptions",
+    "Partner Report Tie-Out",
+    "Conservation (Rows)",
+    "Conservation (Users)",
+    "Conservation (Amount)",
+    "Fee Summary Tie-Out",
+    "NetSuite Import Rules",
+)
+"""The controls that can fail; the others ask for review at most."""
+NAMES = (
+    *BLOCKING[:4],
+    "Rows with Missing Tier / Bad Data",
+    "Data Quality Flags",
+    BLOCKING[4],
+    "Input Warnings",
+    *BLOCKING[5:],
+)
+_NUMBER = pl.Decimal(38, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What the written files say: the amounts of the import and held files, and of every partner workbook.
+
+    `partners` has one row per partner: partner_key, rows, er_fee, iu_fee, total_fee (detail sums), fee_summary.
+    """
+
+    imported: Decimal
+    held: Decimal
+    held_lines: int
+    import_problems: tuple[str, ...]
+    partners: pl.DataFrame
+
+
+def controls(
+    usage: pl.DataFrame, fact: pl.DataFrame, buckets: pl.DataFrame, quality_rows: int, warnings: int, files: ReadBack
+) -> pl.DataFrame:
+    """The rows of the sheet Audit & Controls (COLUMNS; numbers exact). `usage` is the untouched file."""
+    rows = fact.filter(pl.col("row_type") == "usage")
+    kept = rows.filter(pl.col("bucket") != "removed")
+    by_bucket = {row["bucket"]: row for row in buckets.iter_rows(named=True)}
+    removed = by_bucket["removed"]
+    unpriced = kept.select(pl.col("fee_calc_status").is_in(["ok"]).not_().sum()).item()
+    fees = pl.col("er_fee") + pl.col("iu_fee") + pl.col("next_day_er_fee") + pl.col("next_day_iu_fee")
+    wrong_sums = kept.select((pl.col("total_fee") != fees).sum()).item()
+    billed = _total(fact)
+    lines = files.imported + files.held
+    partner_rows = _against(fact, files.partners)
+    detail_total = files.partners["total_fee"].sum() or Decimal(0)
+    summary_total = files.partners["fee_summary"].sum() or Decimal(0)
+    bucket_gap = abs(by_bucket["billed"]["amount"] - files.imported) + abs(by_bucket["held"]["amount"] - files.held)
+    tie_out = _row("NetSuite Tie-Out", billed, lines, billed - lines)
+    if tie_out["Status"] == PASS and files.held_lines:
+        tie_out["Status"] = REVIEW
+    table = [
+        _row("Completeness (Rows)", usage.height - removed["rows"], kept.height),
+        _row("Completeness (Users)", usage["users"].sum() - removed["users"], kept["users"].sum()),
+        tie_out,
+        _row("Math Integrity Exceptions", 0, wrong_sums),
+        _row("Rows with Missing Tier / Bad Data", 0, unpriced, otherwise=REVIEW),
+        _row("Data Quality Flags", 0, quality_rows, otherwise=REVIEW),
+        _row("Partner Report Tie-Out", _total(kept), detail_total, broken=partner_rows["detail"] > 0),
+        _row("Input Warnings", 0, warnings, otherwise=REVIEW),
+        _row("Conservation (Rows)", usage.height, sum(row["rows"] for row in by_bucket.values())),
+        _row("Conservation (Users)", usage["users"].sum(), sum(row["users"] for row in by_bucket.values())),
+        _row("Conservation (Amount)", billed, lines, bucket_gap),
+        _row("Fee Summary Tie-Out", billed, summary_total, broken=partner_rows["summary"] > 0),
+        _row("NetSuite Import Rules", 0, len(files.import_problems)),
+    ]
+    schema = dict(zip(COLUMNS, (pl.String, _NUMBER, _NUMBER, _NUMBER, pl.String), strict=True))
+    return pl.DataFrame(table, schema=schema)
+
+
+def _total(rows: pl.DataFrame) -> Decimal:
+    return Decimal(rows["total_fee"].sum() or 0)
+
+
+def _row(
+    name: str,
+    given: int | Decimal,
+    found: int | Decimal,
+    variance: Decimal | None = None,
+    *,
+    otherwise: str = FAIL,
+    broken: bool = False,
+) -> dict[str, object]:
+    """One control; it passes when nothing varies. Amounts are exact, so the reference's tolerance of a cent is not needed."""
+    gap = Decimal(found) - Decimal(given) if variance is None else variance
+    passed = gap == 0 and not broken
+    numbers = (Decimal(given), Decimal(found), gap)
+    return dict(zip(COLUMNS, (name, *numbers, PASS if passed else otherwise), strict=True))
+
+
+def _against(fact: pl.DataFrame, partners: pl.DataFrame) -> dict[str, int]:
+    """How many partners' workbooks differ from the fact table: in the detail sheet, in the summary sheet."""
+    usage = pl.col("row_type") == "usage"
+    expected = (
+        fact.filter(pl.col("bucket") != "removed")
+        .group_by("partner_key")
+        .agg(
+            usage.sum().cast(pl.Int64).alias("rows"),
+            *(pl.col(fee).filter(usage).sum() for fee in ("er_fee", "iu_fee")),
+            pl.col("total_fee").filter(usage).sum(),
+            pl.col("total_fee").sum().alias("fee_summary"),
+        )
+    )
+    both = expected.join(partners, on="partner_key", how="full", suffix="_file", coalesce=True)
+    detail = pl.any_horizontal(
+        pl.col(c).ne_missing(pl.col(f"{c}_file")) for c in ("rows", "er_fee", "iu_fee", "total_fee")
+    )
+    summary = pl.col("fee_summary").ne_missing(pl.col("fee_summary_file"))
+    return both.select(detail.sum().alias("detail"), summary.sum().alias("summary")).row(0, named=True)
