@@ -1,0 +1,185 @@
+"""A month's bill: priced rows, invoices, partner workbooks, controls, master report. Drafts, until published."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from billing_pipeline.assets.drafts import CONTROLS_FILE, draft_id, file_table
+from billing_pipeline.assets.metadata import OWNERS, preview
+from billing_pipeline.engine.close import conservation
+from billing_pipeline.engine.invoicing import COLUMNS, invoice_lines, split_lines
+from billing_pipeline.engine.pricing import NEEDS, draft, priced_rows as price
+from billing_pipeline.engine.pricing.controls import NAMES, controls as find_controls
+from billing_pipeline.engine.pricing.master import data_quality, executive_summary, master_order, source_data
+from billing_pipeline.engine.pricing.partner_report import partner_labels, partner_reports
+from billing_pipeline.engine.rules import rules_from_frame
+from billing_pipeline.engine.usage import apply_decisions, overrides_applied
+from billing_pipeline.partitions import MONTHS, period_of
+from billing_pipeline.profile import Profile
+from billing_pipeline.reports.billing import FeeSummary, PartnerWorkbook, write_master_report, write_partner_workbooks
+from billing_pipeline.reports.csv_files import csv_bytes, readable_csv_bytes
+from billing_pipeline.reports.messages import FEE_SUMMARY_NOTE, fee_summary_title
+from billing_pipeline.reports.names import partner_files
+from billing_pipeline.reports.tie_out import read_back
+from billing_pipeline.resources.files import write_whole
+from billing_pipeline.resources.gate import Gate
+from billing_pipeline.resources.outputs import OutputFiles, run_of
+
+_BILL = {"partitions_def": MONTHS, "group_name": "billing", "owners": OWNERS, "kinds": {"polars"}}
+_WORKBOOK = {**_BILL, "kinds": {"polars", "excel"}}
+
+
+@dg.asset(**_BILL, description="The draft bill: every row with its tier, four fees, rules row and bucket; true-ups at the end.")
+def priced_rows(
+    context: dg.AssetExecutionContext,
+    usage_file: pl.DataFrame,
+    usage_rows: pl.LazyFrame,
+    billing_rules: pl.DataFrame,
+    decisions: pl.DataFrame,
+) -> pl.LazyFrame:
+    rules = rules_from_frame(billing_rules)
+    decided = apply_decisions(usage_rows, decisions)
+    bill = draft(decided.select(NEEDS).collect(engine="streaming"), rules, period_of(context))
+    total = bill.rows["total_fee"].sum() + (bill.true_ups["total_fee"].sum() or 0)
+    context.add_output_metadata(
+        {
+            "total": str(total),
+            "rows": bill.rows.height,
+            "partners": bill.rows["partner_key"].n_unique(),
+            "true_ups": bill.true_ups.height,
+            "rows_by_bucket": dg.MetadataValue.json(dict(bill.rows["bucket"].value_counts().rows())),
+            "preview": preview(bill.rows.select("partner_key", "tier_type", "metric_value_used", "er_fee", "iu_fee", "total_fee")),
+        }
+    )
+    identity = pl.lit(draft_id(usage_file, rules, decisions)).alias("draft")
+    return bill.fact(decided).with_columns(identity)
+
+
+@dg.asset(**{**_BILL, "kinds": {"polars", "csv"}}, description="The ERP import file and, beside it, the lines that are held.")
+def netsuite_invoices(
+    context: dg.AssetExecutionContext,
+    priced_rows: pl.LazyFrame,
+    outputs: dg.ResourceParam[OutputFiles],
+    profile: dg.ResourceParam[Profile],
+) -> pl.DataFrame:
+    period = period_of(context)
+    fact = priced_rows.select(
+        "netsuite_customer_name", "partner_key", "PARTNER_ID", "position", "row_type", "bucket", "draft", "er_fee", "iu_fee",
+        "next_day_er_fee", "next_day_iu_fee", "total_fee",
+    ).collect()  # fmt: skip
+    lines = invoice_lines(fact, profile.invoice, period)
+    ready, held = lines.filter(pl.col("held").is_null()), lines.filter(pl.col("held").is_not_null())
+    folder = outputs.draft_folder(period, run_of(context))
+    stem = f"{profile.file_prefix}_netsuite/{profile.file_prefix}_netsuite_invoice"
+    contents = {
+        f"{stem}_import_{period.dotted}{'' if part == 1 else f'_part{part}'}.csv": (csv_bytes(lines), "import")
+        for part, lines in enumerate(split_lines(ready.select(COLUMNS)), 1)
+    }
+    if held.height:
+        contents[f"{stem}_held_{period.dotted}.csv"] = (readable_csv_bytes(held.select(COLUMNS)), "held")
+    for name, (content, _) in contents.items():
+        write_whole(folder / name, content)
+    context.add_output_metadata(
+        {
+            "amount": str(ready["Amount"].sum()),
+            "held_amount": str(held["Amount"].sum()),
+            "invoices": ready["Invoice External ID"].n_unique(),
+            "lines": ready.height,
+            "held_because": dg.MetadataValue.json(dict(held.unique("Invoice External ID")["held"].value_counts().rows())),
+            "files": dg.MetadataValue.json([str(folder / name) for name in contents]),
+            "preview": preview(ready.select(COLUMNS), 10),
+        }
+    )
+    return file_table(folder, {name: kind for name, (_, kind) in contents.items()}, fact["draft"][0])
+
+
+@dg.asset(**_WORKBOOK, description="One workbook per partner: its fee summary and the detail behind it.")
+def partner_workbooks(
+    context: dg.AssetExecutionContext,
+    priced_rows: pl.DataFrame,
+    outputs: dg.ResourceParam[OutputFiles],
+    profile: dg.ResourceParam[Profile],
+) -> pl.DataFrame:
+    period = period_of(context)
+    ordered = master_order(priced_rows)
+    names = {row["partner_key"]: row for row in partner_files(partner_labels(ordered), period).iter_rows(named=True)}
+    folder = outputs.draft_folder(period, run_of(context))
+    books: dict[str, PartnerWorkbook] = {}
+    figures: list[dict[str, Any]] = []
+    for report in partner_reports(ordered):
+        place = names[report.partner_key]
+        name = f"{profile.file_prefix}_partner_details/{place['folder']}/{place['file']}"
+        summary = FeeSummary(
+            fee_summary_title(profile.brand), place["display"], period.title, report.companies, report.users,
+            report.lines, report.total, FEE_SUMMARY_NOTE,
+        )  # fmt: skip
+        books[name] = PartnerWorkbook(folder / name, summary, report.detail)
+        figures.append({"name": name, **report.figures()})
+    write_partner_workbooks(books.values())
+    table = file_table(folder, dict.fromkeys(books, "partner"), priced_rows["draft"][0])
+    context.add_output_metadata({"workbooks": len(books), "preview": preview(pl.DataFrame(figures).drop("partner_key"), 10)})
+    return table.join(pl.DataFrame(figures), on="name", how="left", maintain_order="left")
+
+
+@dg.asset(**_BILL, description="Audit & Controls: what was written, read back from the files, against the priced rows.")
+def controls(
+    context: dg.AssetExecutionContext,
+    usage_rows: pl.LazyFrame,
+    priced_rows: pl.LazyFrame,
+    billing_rules: pl.DataFrame,
+    decisions: pl.DataFrame,
+    usage_warnings: pl.DataFrame,
+    netsuite_invoices: pl.DataFrame,
+    partner_workbooks: pl.DataFrame,
+    gate: Gate,
+) -> pl.DataFrame:
+    usage = usage_rows.select(NEEDS).collect(engine="streaming")
+    fact = priced_rows.collect()
+    before = price(usage, rules_from_frame(billing_rules), period_of(context)) if decisions.height else None
+    buckets = conservation(fact, before)
+    kinds = netsuite_invoices.partition_by("kind", as_dict=True)
+    paths = {kind: [Path(p) for p in kinds[(kind,)]["path"]] if (kind,) in kinds else [] for kind in ("import", "held")}
+    files, opened = read_back(paths["import"], paths["held"], partner_workbooks, gate.readback_rows)
+    quality = data_quality(fact.filter(pl.col("bucket") != "removed")).height
+    table = find_controls(usage, fact, buckets, quality, usage_warnings.height, files)
+    context.add_output_metadata(
+        {
+            "controls": preview(table, len(NAMES)),
+            "conservation": preview(buckets),
+            "workbooks_read_back": f"{opened} of {partner_workbooks.height}",
+            "import_problems": dg.MetadataValue.json(list(files.import_problems)),
+        }
+    )
+    return table.with_columns(pl.lit(fact["draft"][0]).alias("draft"))
+
+
+@dg.asset(**_WORKBOOK, description="The master billing report: controls, executive summary, every row with its price.")
+def master_report(
+    context: dg.AssetExecutionContext,
+    priced_rows: pl.DataFrame,
+    usage_rows: pl.LazyFrame,
+    controls: pl.DataFrame,
+    outputs: dg.ResourceParam[OutputFiles],
+    profile: dg.ResourceParam[Profile],
+) -> pl.DataFrame:
+    period = period_of(context)
+    folder = outputs.draft_folder(period, run_of(context))
+    ordered = master_order(priced_rows)
+    shown = controls.drop("draft")
+    name = f"{profile.file_prefix}_billing_log/{period.dotted}_Master_Billing_Report.xlsx"
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    summary = executive_summary(ordered)
+    write_master_report(
+        folder / name,
+        controls=shown,
+        summary=summary,
+        source=source_data(ordered),
+        quality=data_quality(ordered),
+        overrides=overrides_applied(usage_rows, priced_rows.lazy()),
+        extra_sheets=[("Conservation", conservation(priced_rows))],
+    )
+    controls.write_parquet(folder / CONTROLS_FILE)
+    context.add_output_metadata({"path": dg.MetadataValue.path(str(folder / name)), "controls": preview(shown, len(NAMES)), "summary": preview(summary, 10)})
+    return file_table(folder, {name: "master"}, priced_rows["draft"][0])

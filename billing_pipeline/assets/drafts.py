@@ -1,0 +1,38 @@
+"""Drafts between assets: which inputs a draft was made of, and the files made from it that wait for publication."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from billing_pipeline.engine.errors import GateError
+from billing_pipeline.engine.rules import Rules
+from billing_pipeline.resources.files import sha256_of
+
+CONTROLS_FILE = "controls.parquet"  # in a run's draft folder: what its checks judge
+
+
+def draft_id(usage_file: pl.DataFrame, rules: Rules, decisions: pl.DataFrame) -> str:
+    """Which inputs a draft was made of: twelve hex digits over the hashes of usage file, rules and decisions."""
+    decided = hashlib.sha256(decisions.write_json().encode()).hexdigest()
+    return hashlib.sha256(f"{usage_file['sha256'][0]}|{rules.sha256}|{decided}".encode()).hexdigest()[:12]
+
+
+def file_table(folder: Path, kinds: Mapping[str, str], draft: str) -> pl.DataFrame:
+    """The files of a draft folder as a frame: name (place under the outputs folder), kind, path, sha256, bytes, draft."""
+    return pl.DataFrame(
+        [
+            (name, kind, str(folder / name), sha256_of(folder / name), (folder / name).stat().st_size, draft)
+            for name, kind in kinds.items()
+        ],
+        schema={"name": pl.String, "kind": pl.String, "path": pl.String, "sha256": pl.String, "bytes": pl.Int64, "draft": pl.String},
+        orient="row",
+    )  # fmt: skip
+
+
+def refuse_mixed_drafts(current: str, drafts: Mapping[str, str]) -> None:
+    """GateError unless every asset was made of the current inputs: a month is published from one draft, never from two."""
+    stale = sorted(asset for asset, draft in drafts.items() if draft != current)
+    if stale:
+        raise GateError(f"made of other inputs than the current ones: {', '.join(stale)}; materialise them again")

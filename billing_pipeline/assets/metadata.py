@@ -1,0 +1,27 @@
+"""What an asset shows in Dagster's pages: owners, previews, totals as text so that no amount becomes a float."""
+
+from collections.abc import Iterable
+
+import dagster as dg
+import polars as pl
+
+OWNERS = ["team:billing-operations"]
+_CELL = 60
+
+
+def preview(frame: pl.DataFrame, rows: int = 5) -> dg.MarkdownMetadataValue:
+    """The first rows as a table. Text comes from outside: cut short, and kept from being read as markup."""
+    head = frame.head(rows)
+    lines = [_line(head.columns), _line(["---"] * len(head.columns)), *(_line(map(_text, row)) for row in head.iter_rows())]
+    more = f"\n\n{frame.height - rows:,} more rows" if frame.height > rows else ""
+    return dg.MetadataValue.md("\n".join(lines) + more)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _text(value: object) -> str:
+    text = "" if value is None else str(value)
+    text = text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+    return "".join("\\" + char if char in "\\`*_{}[]()<>#!|~" else char if char.isprintable() else " " for char in text)

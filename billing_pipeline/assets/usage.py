@@ -1,0 +1,188 @@
+"""The inputs of a month: usage file, typed rows, rules with their snapshot, decisions, warnings, review flags."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from billing_pipeline.assets.metadata import OWNERS, preview
+from billing_pipeline.engine.errors import InputError, Problem
+from billing_pipeline.engine.rules import read_workbook, rules_frame, rules_from_frame
+from billing_pipeline.engine.usage import (
+    Structure,
+    check_structure,
+    input_warnings,
+    no_decisions,
+    read_decisions,
+    review_flags as find_flags,
+    source_rows,
+    typed_rows,
+)
+from billing_pipeline.partitions import MONTHS, period_of
+from billing_pipeline.profile import Profile
+from billing_pipeline.reports.review import review_bytes, review_document
+from billing_pipeline.resources.files import blocks_of, read_whole
+from billing_pipeline.resources.frames import frame_path
+from billing_pipeline.resources.inputs import InputFiles
+from billing_pipeline.resources.outputs import OutputFiles
+
+_IN = {"partitions_def": MONTHS, "group_name": "inputs", "owners": OWNERS, "kinds": {"polars"}}
+_REVIEW = {**_IN, "group_name": "review"}
+
+
+@dg.asset(**_IN, description="The month's usage export: which file, its hash, and proof that it is a whole table.")
+def usage_file(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[InputFiles]) -> pl.DataFrame:
+    period = period_of(context)
+    path = inputs.usage_path(period)
+    structure = check_structure(blocks_of(path), path.name)
+    context.add_output_metadata(
+        {
+            "path": dg.MetadataValue.path(str(path)),
+            "sha256": structure.sha256,
+            "bytes": structure.size,
+            "rows": structure.records,
+            "columns": ", ".join(structure.columns),
+        }
+    )
+    return structure_frame(structure, path)
+
+
+@dg.asset(**_IN, description="Every row of the usage file: its cells as text, typed values, line, pricing order, problems.")
+def usage_rows(context: dg.AssetExecutionContext, usage_file: pl.DataFrame) -> pl.LazyFrame:
+    structure, path = structure_from_frame(usage_file)
+    if path.stat().st_size != structure.size:
+        raise InputError(Problem("changed while it was read; is the export still being written?", file=structure.name))
+    source = source_rows(pl.scan_csv(path, infer_schema=False), structure)
+    typed = typed_rows(source, structure, period_of(context))
+    unreadable = typed["input_status"].drop_nulls().value_counts().rows()
+    context.add_output_metadata(
+        {
+            "rows": typed.height,
+            "users": str(typed["users"].sum()),
+            "rows_for_review": dg.MetadataValue.json(dict(unreadable)),
+            "preview": preview(pl.concat([source.head(5).collect(), typed.head(5)], how="horizontal")),
+        }
+    )
+    return pl.concat([source, typed.lazy()], how="horizontal")
+
+
+@dg.asset(**_IN, description="The rules workbook, validated as a whole and kept with its bytes: prices, minimums, customers.")
+def billing_rules(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[InputFiles]) -> pl.DataFrame:
+    rules = read_workbook(_rules_bytes(inputs.rules_path), inputs.rules_path.name)
+    context.add_output_metadata(
+        {
+            "path": dg.MetadataValue.path(str(inputs.rules_path)),
+            "sha256": rules.sha256,
+            "tiers": rules.tiers.height,
+            "partners": rules.tiers["partner_key"].n_unique(),
+            "warnings": dg.MetadataValue.md("\n".join(f"- {warning}" for warning in rules.warnings) or "none"),
+            "preview": preview(rules.tiers.select("partner_key", "tier_type", "metric", "start", "end", "er_price", "iu_price")),
+        }
+    )
+    return rules_frame(rules)
+
+
+@dg.asset(**_REVIEW, description="What people decided about flagged rows of exactly this usage file.")
+def decisions(
+    context: dg.AssetExecutionContext, usage_file: pl.DataFrame, inputs: dg.ResourceParam[InputFiles]
+) -> pl.DataFrame:
+    structure, _ = structure_from_frame(usage_file)
+    path = inputs.overrides_path()
+    decided = no_decisions()
+    if path is not None:
+        data = read_whole(path)
+        required = inputs.overrides_file is not None
+        decided = read_decisions(data, path.name, structure.sha256, structure.records, period_of(context), required=required)
+        context.add_output_metadata({"path": dg.MetadataValue.path(str(path)), "preview": preview(decided)})
+    return decided
+
+
+@dg.asset(**_REVIEW, description="What looks odd in usage and rules but needs no decision.")
+def usage_warnings(
+    context: dg.AssetExecutionContext,
+    usage_rows: pl.DataFrame,
+    billing_rules: pl.DataFrame,
+    outputs: dg.ResourceParam[OutputFiles],
+) -> pl.DataFrame:
+    period = period_of(context)
+    last = frame_path(outputs.state_dir / "frames", "usage_rows", period.previous.key)
+    previous = pl.read_parquet(last, columns=["PARTNER_ID", "PARTNER_NAME"]).unique() if last.exists() else None
+    found = input_warnings(usage_rows, rules_from_frame(billing_rules), period, previous)
+    context.add_output_metadata({"preview": preview(found, 20)})
+    return found
+
+
+@dg.asset(**_REVIEW, description="Rows and partners a person has to look at, with the decisions so far.")
+def review_flags(
+    context: dg.AssetExecutionContext,
+    usage_file: pl.DataFrame,
+    usage_rows: pl.DataFrame,
+    billing_rules: pl.DataFrame,
+    decisions: pl.DataFrame,
+    usage_warnings: pl.DataFrame,
+    inputs: dg.ResourceParam[InputFiles],
+    outputs: dg.ResourceParam[OutputFiles],
+    profile: dg.ResourceParam[Profile],
+) -> pl.DataFrame:
+    period, rules = period_of(context), rules_from_frame(billing_rules)
+    flags = find_flags(usage_rows, rules, decisions)
+    structure, path = structure_from_frame(usage_file)
+    about: dict[str, Any] = {
+        "scan_timestamp_utc": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "usage_file": {"path": str(path), "name": path.name, "sha256": structure.sha256},
+        "rules_file": {"path": str(inputs.rules_path), "sha256": rules.sha256},
+        "for_month": period.dotted,
+    }
+    name = review_name(profile, period.dotted)
+    outputs.write_named(name, review_bytes(review_document(usage_rows, flags, usage_warnings, about)))
+    context.add_output_metadata(
+        {
+            "path": dg.MetadataValue.path(str(outputs.outputs_dir / name)),
+            "flags": flags.height,
+            "undecided": flags["decision"].null_count(),
+            "by_type": dg.MetadataValue.json(dict(flags["flag_type"].value_counts().rows())),
+            "preview": preview(flags.select("flag_type", "flag_reason", "ER_NAME", "PARTNER_NAME", "line", "decision"), 20),
+        }
+    )
+    return flags
+
+
+def review_name(profile: Profile, month: str) -> str:
+    """Where the review file of a month stands under the outputs folder."""
+    return f"{profile.file_prefix}_data_review/pre_scan_results_{month}.json"
+
+
+def structure_frame(structure: Structure, path: Path) -> pl.DataFrame:
+    """A file's structure as one row, so that it can stand between assets."""
+    return pl.DataFrame(
+        {
+            "path": [str(path)],
+            "name": [structure.name],
+            "sha256": [structure.sha256],
+            "size": [structure.size],
+            "header": [list(structure.header)],
+            "columns": [list(structure.columns)],
+            "records": [structure.records],
+            "lines": pl.Series([structure.lines], dtype=pl.List(pl.Int64)),
+            "blank": pl.Series([structure.blank], dtype=pl.List(pl.Int64)),
+        }
+    )
+
+
+def structure_from_frame(frame: pl.DataFrame) -> tuple[Structure, Path]:
+    """The structure and path stored by structure_frame."""
+    row = frame.row(0, named=True)
+    lines, blank = frame["lines"][0], frame["blank"][0]
+    structure = Structure(
+        row["name"], row["sha256"], row["size"], tuple(row["header"]), tuple(row["columns"]), row["records"], lines, blank
+    )
+    return structure, Path(row["path"])
+
+
+def _rules_bytes(path: Path) -> bytes:
+    if not path.is_file():
+        raise InputError(Problem("Config workbook not found", file=str(path)))
+    return read_whole(path)
+

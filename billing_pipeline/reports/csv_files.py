@@ -1,0 +1,25 @@
+"""CSV files as the ERP reads them: UTF-8, comma, LF, quotes only where needed, money with two decimals."""
+
+import io
+
+import polars as pl
+
+_FORMULA = r"^[=+\-@\t\r]"
+
+
+def csv_bytes(frame: pl.DataFrame) -> bytes:
+    """The frame as CSV with a header line. Decimals print with the decimals of their type, never as floats."""
+    buffer = io.BytesIO()
+    frame.write_csv(buffer, line_terminator="\n")
+    return buffer.getvalue()
+
+
+def readable_csv_bytes(frame: pl.DataFrame) -> bytes:
+    """The same for files that people open in a spreadsheet: text that would start a formula is quoted with an apostrophe."""
+    texts = [pl.col(name) for name, dtype in frame.schema.items() if dtype == pl.String]
+    return csv_bytes(
+        frame.with_columns(
+            pl.when(text.str.contains(_FORMULA)).then(pl.concat_str(pl.lit("'"), text)).otherwise(text).name.keep()
+            for text in texts
+        )
+    )

@@ -1,0 +1,1 @@
+"""Doors to the outside, one file each: input files, frames between assets, outputs."""

@@ -1,0 +1,186 @@
+"""Where a run's files are drafted, kept for ever and published: drafts, run sets, named files.
+
+A run's complete set stands under `runs/<period>/<run>/`; its manifest makes it a committed one, because the folder
+appears, with the manifest inside, by one rename. The named files outside are a copy of the latest committed set and can
+be made again from it at any time. Source: decision 10.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import dagster as dg
+from filelock import FileLock, Timeout
+
+from billing_pipeline.engine.errors import BillingError, GateError
+from billing_pipeline.engine.period import Period
+from billing_pipeline.resources.files import link_or_copy, sha256_of, staged_copy, write_whole
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class DraftFile:
+    """A file waiting to be published: its place under the outputs folder and where its bytes are now.
+
+    A file with `named` false belongs to the run's set only (the priced rows, for example); one with `lasting` true stays
+    outside when a later run replaces the month (rules snapshots).
+    """
+
+    name: str
+    path: Path
+    named: bool = True
+    lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFiles:
+    """The plain object behind the resource."""
+
+    outputs_dir: Path
+    state_dir: Path
+
+    def draft_folder(self, period: Period, run: str) -> Path:
+        """An empty-or-own folder for the drafts of one run."""
+        folder = self.state_dir / "drafts" / period.key / run
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def unfinished_drafts(self) -> list[Path]:
+        """Draft folders of runs that were refused or died, oldest first."""
+        return sorted((self.state_dir / "drafts").glob("*/*"))
+
+    def write_named(self, name: str, content: bytes) -> Path:
+        """Write one file under the outputs folder, whole."""
+        path = self._inside(name)
+        write_whole(path, content)
+        return path
+
+    @contextmanager
+    def writer(self, period: Period) -> Iterator[None]:
+        """Hold the month: one writer at a time, another one is refused at once with a GateError."""
+        folder = self.state_dir / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(folder / f"{period.key}.lock", timeout=0):
+                yield
+        except Timeout:
+            raise GateError(f"another run is publishing {period} just now; try again when it has finished") from None
+
+    def publish(self, period: Period, run: str, files: list[DraftFile], manifest: dict[str, Any]) -> Path:
+        """Commit the files as the run's set and bring the named files up to it; the path of the named manifest.
+
+        Everything that can fail for want of space or rights happens before the commit, on temporary names.
+        """
+        _refuse_clashes(files)
+        folder = self.outputs_dir / "runs" / period.key
+        building, committed = folder / f".{run}.part", folder / run
+        earlier = self.latest_manifest(period)
+        staged: list[tuple[Path, Path]] = []
+        try:
+            shutil.rmtree(building, ignore_errors=True)
+            for file in files:
+                link_or_copy(file.path, building / _safe(file.name))
+            content = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False).encode()
+            write_whole(building / MANIFEST, content)
+            staged = [
+                (staged_copy(file.path, self._inside(file.name)), self._inside(file.name)) for file in files if file.named
+            ]
+            _read_only(building)
+            building.rename(committed)
+        except BaseException:
+            for temporary, _ in staged:
+                temporary.unlink(missing_ok=True)
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+        for temporary, target in staged:
+            temporary.replace(target)
+        self._drop_stale(earlier, {file.name for file in files})
+        return self.write_named(manifest["manifest_name"], content)
+
+    def latest_manifest(self, period: Period) -> dict[str, Any] | None:
+        """The manifest of the month's latest committed run, if there is one."""
+        manifests = [_load(path) for path in (self.outputs_dir / "runs" / period.key).glob(f"*/{MANIFEST}")]
+        return max(manifests, key=lambda m: (m["finished_at_utc"], m["run_id"]), default=None)
+
+    def stale_files(self, manifest: dict[str, Any]) -> list[str]:
+        """Named files that no longer are what the committed run wrote: changed or missing."""
+        return [
+            entry["name"]
+            for entry in manifest["files"]
+            if entry["named"]
+            and not ((path := self._inside(entry["name"])).is_file() and sha256_of(path) == entry["sha256"])
+        ]
+
+    def committed_months(self) -> list[Period]:
+        """Months with at least one committed run."""
+        return sorted({Period.parse(path.parent.parent.name) for path in self.outputs_dir.glob(f"runs/*/*/{MANIFEST}")})
+
+    def discard_draft(self, folder: Path) -> None:
+        """Remove a run's drafts once its set is committed."""
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _drop_stale(self, earlier: dict[str, Any] | None, current: set[str]) -> None:
+        """Take away named files of the month's earlier run that this one no longer has; they stay in its set."""
+        for entry in earlier["files"] if earlier else []:
+            if entry["named"] and not entry["lasting"] and entry["name"] not in current:
+                path = self._inside(entry["name"])
+                path.unlink(missing_ok=True)
+                if path.parent.is_dir() and not any(path.parent.iterdir()):
+                    path.parent.rmdir()
+
+    def _inside(self, name: str) -> Path:
+        return self.outputs_dir / _safe(name)
+
+
+class Outputs(dg.ConfigurableResource[OutputFiles]):
+    """Outputs folder and state folder of one installation. Faults: OSError when the disk is full or read-only."""
+
+    outputs_dir: str
+    state_dir: str
+
+    def create_resource(self, context: dg.InitResourceContext) -> OutputFiles:  # noqa: ARG002
+        return OutputFiles(Path(self.outputs_dir), Path(self.state_dir))
+
+
+def run_name(run_id: str, started: float) -> str:
+    """Our id of a Dagster run: start time in UTC and the first eight characters of its id."""
+    return f"{datetime.fromtimestamp(started, UTC):%Y%m%dT%H%M%SZ}-{run_id[:8]}"
+
+
+def run_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str:
+    """run_name of the run a step belongs to: the same in every step of it."""
+    record = context.instance.get_run_record_by_id(context.run.run_id)
+    started = record.create_timestamp.timestamp() if record else datetime.now(UTC).timestamp()
+    return run_name(context.run.run_id, started)
+
+
+def _safe(name: str) -> PurePosixPath:
+    """A name below the outputs folder; anything that would leave it is our own mistake."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name:
+        raise BillingError(f"a file may not be published as {name!r}")
+    return path
+
+
+def _refuse_clashes(files: Iterable[DraftFile]) -> None:
+    names = [file.name.casefold() for file in files]
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise BillingError(f"two files would be published under one name: {', '.join(twice)}")
+
+
+def _read_only(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(0o444)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_bytes())
+    return document
