@@ -34,7 +34,9 @@ def load_profile(path: Path | None) -> Profile:
     prefix = document.get("file_prefix", "gep")
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", str(prefix)):
         problems.append(Problem("may hold letters, digits, - and _ only", file=str(path), cell="file_prefix"))
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", str(invoice.get("prefix", "GEP") if isinstance(invoice, dict) else "GEP")):
+    if not re.fullmatch(
+        r"[A-Za-z0-9_-]{1,40}", str(invoice.get("prefix", "GEP") if isinstance(invoice, dict) else "GEP")
+    ):
         problems.append(Problem("may hold letters, digits, - and _ only", file=str(path), cell="invoice.prefix"))
     if problems:
         raise InputError(problems)

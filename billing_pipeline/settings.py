@@ -15,15 +15,23 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="BILLING_", frozen=True)
 
-    data_dir: Path = Field(Path("data"), description="state: frames between assets, drafts, locks")
-    usage_dir: Path | None = Field(None, description="folder of usage files YYYY.MM_*.csv (default: <data>/usage)")
-    rules_file: Path | None = Field(None, description="rules workbook (default: gep_billing_rules.xlsx beside the usage)")
-    outputs_dir: Path | None = Field(None, description="published files (default: <data>/outputs)")
-    profile: Path | None = Field(None, description="TOML file with the company's names, items, products and prefixes")
-    start_month: str = Field("2020-01", description="first month that can be billed, YYYY-MM")
-    timezone: str = Field("UTC", description="zone in which months begin and schedules tick")
+    data_dir: Path = Field(default=Path("data"), description="state: frames between assets, drafts, locks")
+    usage_dir: Path | None = Field(
+        default=None, description="folder of usage files YYYY.MM_*.csv (default: <data>/usage)"
+    )
+    rules_file: Path | None = Field(
+        default=None, description="rules workbook (default: gep_billing_rules.xlsx beside the usage)"
+    )
+    outputs_dir: Path | None = Field(default=None, description="published files (default: <data>/outputs)")
+    profile: Path | None = Field(
+        default=None, description="TOML file with the company's names, items, products and prefixes"
+    )
+    start_month: str = Field(default="2020-01", description="first month that can be billed, YYYY-MM")
+    timezone: str = Field(default="UTC", description="zone in which months begin and schedules tick")
     readback_rows: int = Field(
-        250_000, ge=0, description="partner workbooks are read back in full up to this many rows, then sampled, and said"
+        default=250_000,
+        ge=0,
+        description="partner workbooks are read back in full up to this many rows, then sampled, and said",
     )
 
     @field_validator("start_month")

@@ -80,7 +80,9 @@ class Result:
         return sorted(self.rows + self.true_ups, key=_final_place)
 
 
-def bill(rows: Iterable[Cells], book: Book, year: int, month: int, decisions: Sequence[Mapping[str, Any]] = ()) -> Result:
+def bill(
+    rows: Iterable[Cells], book: Book, year: int, month: int, decisions: Sequence[Mapping[str, Any]] = ()
+) -> Result:
     """Price one month's records, in file order, and write its invoice lines."""
     records = _apply(decisions, pricing_order(rows))
     priced = _priced_rows(records, book, year, month)
@@ -282,7 +284,9 @@ def _price_partner(rows: list[Priced], tiers: list[Tier]) -> None:
     for number, row in enumerate(rows, start=1):
         running_users += max(row["users"], ZERO)
         seen_companies.add(row["company_key"])
-        positions.append({"IU": running_users, "ER": Decimal(len(seen_companies)), "FLAT": Decimal(number)}.get(metric, ZERO))
+        positions.append(
+            {"IU": running_users, "ER": Decimal(len(seen_companies)), "FLAT": Decimal(number)}.get(metric, ZERO)
+        )
 
     for row, position in zip(rows, positions, strict=True):
         if metric == "IU_PER_ER":
@@ -347,7 +351,14 @@ _NO_CHARGE: Priced = dict.fromkeys(
 
 
 def _leave_unpriced(row: Priced) -> None:
-    no_tier = ("tier_type", "partner_tier_metric", "tier_start", "tier_end", "metric_value_used", "included_users_in_company_fee")
+    no_tier = (
+        "tier_type",
+        "partner_tier_metric",
+        "tier_start",
+        "tier_end",
+        "metric_value_used",
+        "included_users_in_company_fee",
+    )
     row |= dict.fromkeys(no_tier) | _NO_CHARGE | _NO_MINIMUM
 
 
@@ -358,7 +369,9 @@ def _customer(row: Cells, partner: str, book: Book) -> str:
     by_name = {lower_key(c.partner_name): key(c.customer) for c in usable if lower_key(c.partner_name)}
     by_key = {key(c.partner_id) or lower_key(c.partner_name): key(c.customer) for c in usable}
     by_key.pop("", None)
-    return by_id.get(clean_id(row["PARTNER_ID"])) or by_name.get(lower_key(row["PARTNER_NAME"])) or by_key.get(partner, "")
+    return (
+        by_id.get(clean_id(row["PARTNER_ID"])) or by_name.get(lower_key(row["PARTNER_NAME"])) or by_key.get(partner, "")
+    )
 
 
 # Pass 2: minimums (2.5) ----------------------------------------------------------------------------------------------
@@ -381,7 +394,9 @@ def _true_ups(priced: list[Priced], book: Book, year: int, month: int) -> list[P
         if minimum and (shortfall := cents(max(minimum.amount - total, ZERO))) > 0:
             face = next(r for r in _of_the_month(priced) if r["partner_key"] == partner)
             mode = next(r["tier_type"] for r in priced if r["partner_key"] == partner and r["tier_type"])
-            true_ups.append(_true_up(partner, face, mode, index, minimum.amount, shortfall, f"{month}/1/{year % 100:02d}", book))
+            true_ups.append(
+                _true_up(partner, face, mode, index, minimum.amount, shortfall, f"{month}/1/{year % 100:02d}", book)
+            )
     return true_ups
 
 
@@ -430,7 +445,11 @@ def _true_up(
 def _final_place(row: Priced) -> tuple[str, bool, date]:
     """Lower name; usage before the true-up; first billable date, undated first."""
     true_up = row["row_type"] == "min_trueup"
-    return lower_key(row["PARTNER_NAME"]), true_up, (not true_up and known_day(row["FIRST_BILLABLE_ACTIVITY_DATE"])) or date.min
+    return (
+        lower_key(row["PARTNER_NAME"]),
+        true_up,
+        (not true_up and known_day(row["FIRST_BILLABLE_ACTIVITY_DATE"])) or date.min,
+    )
 
 
 # Invoice lines (4.1, decisions 3, 4 and 12) --------------------------------------------------------------------------

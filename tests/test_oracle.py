@@ -33,7 +33,9 @@ NEXT_DAY_IU = ("unit_price_next_day_iu", "next_day_fee_iu")
 
 @pytest.mark.parametrize("case", CASES)
 def test_source_data_of_the_reference(case: str) -> None:
-    expected = json.loads((GOLDEN / case / "expected" / "master_billing_report.json").read_text(encoding="utf-8"))["Source Data"]
+    expected = json.loads((GOLDEN / case / "expected" / "master_billing_report.json").read_text(encoding="utf-8"))[
+        "Source Data"
+    ]
     columns, *wanted = expected
     got = billed(case).master
     assert len(got) == len(wanted)

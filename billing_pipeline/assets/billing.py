@@ -6,17 +6,19 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from billing_pipeline.assets.drafts import CONTROLS_FILE, draft_id, file_table
-from billing_pipeline.assets.metadata import OWNERS, preview
+from billing_pipeline.assets.drafts import CONTROLS_FILE, INVOICE_KINDS, draft_id, file_table
+from billing_pipeline.assets.metadata import month_asset, preview
 from billing_pipeline.engine.close import conservation
 from billing_pipeline.engine.invoicing import COLUMNS, invoice_lines, split_lines
-from billing_pipeline.engine.pricing import NEEDS, draft, priced_rows as price
-from billing_pipeline.engine.pricing.controls import NAMES, controls as find_controls
+from billing_pipeline.engine.pricing import NEEDS, draft
+from billing_pipeline.engine.pricing import priced_rows as price
+from billing_pipeline.engine.pricing.controls import NAMES
+from billing_pipeline.engine.pricing.controls import controls as find_controls
 from billing_pipeline.engine.pricing.master import data_quality, executive_summary, master_order, source_data
 from billing_pipeline.engine.pricing.partner_report import partner_labels, partner_reports
 from billing_pipeline.engine.rules import rules_from_frame
 from billing_pipeline.engine.usage import apply_decisions, overrides_applied
-from billing_pipeline.partitions import MONTHS, period_of
+from billing_pipeline.partitions import period_of
 from billing_pipeline.profile import Profile
 from billing_pipeline.reports.billing import FeeSummary, PartnerWorkbook, write_master_report, write_partner_workbooks
 from billing_pipeline.reports.csv_files import csv_bytes, readable_csv_bytes
@@ -27,11 +29,10 @@ from billing_pipeline.resources.files import write_whole
 from billing_pipeline.resources.gate import Gate
 from billing_pipeline.resources.outputs import OutputFiles, run_of
 
-_BILL = {"partitions_def": MONTHS, "group_name": "billing", "owners": OWNERS, "kinds": {"polars"}}
-_WORKBOOK = {**_BILL, "kinds": {"polars", "excel"}}
 
-
-@dg.asset(**_BILL, description="The draft bill: every row with its tier, four fees, rules row and bucket; true-ups at the end.")
+@month_asset(
+    "billing", "The draft bill: every row with its tier, four fees, rules row and bucket; true-ups at the end."
+)
 def priced_rows(
     context: dg.AssetExecutionContext,
     usage_file: pl.DataFrame,
@@ -39,10 +40,11 @@ def priced_rows(
     billing_rules: pl.DataFrame,
     decisions: pl.DataFrame,
 ) -> pl.LazyFrame:
+    """Wide fact table: usage columns, tables.PRICED, `draft` (which inputs it was made of)."""
     rules = rules_from_frame(billing_rules)
     decided = apply_decisions(usage_rows, decisions)
     bill = draft(decided.select(NEEDS).collect(engine="streaming"), rules, period_of(context))
-    total = bill.rows["total_fee"].sum() + (bill.true_ups["total_fee"].sum() or 0)
+    total = pl.concat([bill.rows["total_fee"], bill.true_ups["total_fee"]]).sum()
     context.add_output_metadata(
         {
             "total": str(total),
@@ -50,20 +52,23 @@ def priced_rows(
             "partners": bill.rows["partner_key"].n_unique(),
             "true_ups": bill.true_ups.height,
             "rows_by_bucket": dg.MetadataValue.json(dict(bill.rows["bucket"].value_counts().rows())),
-            "preview": preview(bill.rows.select("partner_key", "tier_type", "metric_value_used", "er_fee", "iu_fee", "total_fee")),
+            "preview": preview(
+                bill.rows.select("partner_key", "tier_type", "metric_value_used", "er_fee", "iu_fee", "total_fee")
+            ),
         }
     )
     identity = pl.lit(draft_id(usage_file, rules, decisions)).alias("draft")
     return bill.fact(decided).with_columns(identity)
 
 
-@dg.asset(**{**_BILL, "kinds": {"polars", "csv"}}, description="The ERP import file and, beside it, the lines that are held.")
+@month_asset("billing", "The ERP import file and, beside it, the lines that are held.", frozenset({"polars", "csv"}))
 def netsuite_invoices(
     context: dg.AssetExecutionContext,
     priced_rows: pl.LazyFrame,
     outputs: dg.ResourceParam[OutputFiles],
     profile: dg.ResourceParam[Profile],
 ) -> pl.DataFrame:
+    """File table of the import parts and the held file."""
     period = period_of(context)
     fact = priced_rows.select(
         "netsuite_customer_name", "partner_key", "PARTNER_ID", "position", "row_type", "bucket", "draft", "er_fee", "iu_fee",
@@ -87,7 +92,9 @@ def netsuite_invoices(
             "held_amount": str(held["Amount"].sum()),
             "invoices": ready["Invoice External ID"].n_unique(),
             "lines": ready.height,
-            "held_because": dg.MetadataValue.json(dict(held.unique("Invoice External ID")["held"].value_counts().rows())),
+            "held_because": dg.MetadataValue.json(
+                dict(held.unique("Invoice External ID")["held"].value_counts().rows())
+            ),
             "files": dg.MetadataValue.json([str(folder / name) for name in contents]),
             "preview": preview(ready.select(COLUMNS), 10),
         }
@@ -95,13 +102,16 @@ def netsuite_invoices(
     return file_table(folder, {name: kind for name, (_, kind) in contents.items()}, fact["draft"][0])
 
 
-@dg.asset(**_WORKBOOK, description="One workbook per partner: its fee summary and the detail behind it.")
+@month_asset(
+    "billing", "One workbook per partner: its fee summary and the detail behind it.", frozenset({"polars", "excel"})
+)
 def partner_workbooks(
     context: dg.AssetExecutionContext,
     priced_rows: pl.DataFrame,
     outputs: dg.ResourceParam[OutputFiles],
     profile: dg.ResourceParam[Profile],
 ) -> pl.DataFrame:
+    """File table of the workbooks, with the figures each was written with."""
     period = period_of(context)
     ordered = master_order(priced_rows)
     names = {row["partner_key"]: row for row in partner_files(partner_labels(ordered), period).iter_rows(named=True)}
@@ -119,35 +129,54 @@ def partner_workbooks(
         figures.append({"name": name, **report.figures()})
     write_partner_workbooks(books.values())
     table = file_table(folder, dict.fromkeys(books, "partner"), priced_rows["draft"][0])
-    context.add_output_metadata({"workbooks": len(books), "preview": preview(pl.DataFrame(figures).drop("partner_key"), 10)})
+    context.add_output_metadata(
+        {"workbooks": len(books), "preview": preview(pl.DataFrame(figures).drop("partner_key"), 10)}
+    )
     return table.join(pl.DataFrame(figures), on="name", how="left", maintain_order="left")
 
 
-@dg.asset(**_BILL, description="Audit & Controls: what was written, read back from the files, against the priced rows.")
-def controls(
+@month_asset("billing", "Conservation: what became of the file's rows, users and money; what removed rows were worth.")
+def buckets(
     context: dg.AssetExecutionContext,
     usage_rows: pl.LazyFrame,
     priced_rows: pl.LazyFrame,
     billing_rules: pl.DataFrame,
     decisions: pl.DataFrame,
+) -> pl.DataFrame:
+    """Frame of engine.close.conservation."""
+    before = None
+    if decisions.height:
+        usage = usage_rows.select(NEEDS).collect(engine="streaming")
+        before = price(usage, rules_from_frame(billing_rules), period_of(context))
+    fact = priced_rows.select("bucket", "row_type", "users", "total_fee", "line").collect()
+    found = conservation(fact, before)
+    context.add_output_metadata({"buckets": preview(found)})
+    return found
+
+
+@month_asset("billing", "Audit & Controls: what was written, read back from the files, against the priced rows.")
+def controls(
+    context: dg.AssetExecutionContext,
+    usage_rows: pl.LazyFrame,
+    priced_rows: pl.LazyFrame,
+    buckets: pl.DataFrame,
     usage_warnings: pl.DataFrame,
     netsuite_invoices: pl.DataFrame,
     partner_workbooks: pl.DataFrame,
     gate: Gate,
 ) -> pl.DataFrame:
-    usage = usage_rows.select(NEEDS).collect(engine="streaming")
+    """Frame of engine.pricing.controls, and the draft it judges."""
+    usage = usage_rows.select("users").collect()
     fact = priced_rows.collect()
-    before = price(usage, rules_from_frame(billing_rules), period_of(context)) if decisions.height else None
-    buckets = conservation(fact, before)
-    kinds = netsuite_invoices.partition_by("kind", as_dict=True)
-    paths = {kind: [Path(p) for p in kinds[(kind,)]["path"]] if (kind,) in kinds else [] for kind in ("import", "held")}
+    paths = {
+        kind: [Path(p) for p in netsuite_invoices.filter(pl.col("kind") == kind)["path"]] for kind in INVOICE_KINDS
+    }
     files, opened = read_back(paths["import"], paths["held"], partner_workbooks, gate.readback_rows)
     quality = data_quality(fact.filter(pl.col("bucket") != "removed")).height
     table = find_controls(usage, fact, buckets, quality, usage_warnings.height, files)
     context.add_output_metadata(
         {
             "controls": preview(table, len(NAMES)),
-            "conservation": preview(buckets),
             "workbooks_read_back": f"{opened} of {partner_workbooks.height}",
             "import_problems": dg.MetadataValue.json(list(files.import_problems)),
         }
@@ -155,15 +184,21 @@ def controls(
     return table.with_columns(pl.lit(fact["draft"][0]).alias("draft"))
 
 
-@dg.asset(**_WORKBOOK, description="The master billing report: controls, executive summary, every row with its price.")
+@month_asset(
+    "billing",
+    "The master billing report: controls, executive summary, every row with its price.",
+    frozenset({"polars", "excel"}),
+)
 def master_report(
     context: dg.AssetExecutionContext,
     priced_rows: pl.DataFrame,
     usage_rows: pl.LazyFrame,
     controls: pl.DataFrame,
+    buckets: pl.DataFrame,
     outputs: dg.ResourceParam[OutputFiles],
     profile: dg.ResourceParam[Profile],
 ) -> pl.DataFrame:
+    """File table of the report."""
     period = period_of(context)
     folder = outputs.draft_folder(period, run_of(context))
     ordered = master_order(priced_rows)
@@ -178,8 +213,14 @@ def master_report(
         source=source_data(ordered),
         quality=data_quality(ordered),
         overrides=overrides_applied(usage_rows, priced_rows.lazy()),
-        extra_sheets=[("Conservation", conservation(priced_rows))],
+        extra_sheets=[("Conservation", buckets)],
     )
     controls.write_parquet(folder / CONTROLS_FILE)
-    context.add_output_metadata({"path": dg.MetadataValue.path(str(folder / name)), "controls": preview(shown, len(NAMES)), "summary": preview(summary, 10)})
+    context.add_output_metadata(
+        {
+            "path": dg.MetadataValue.path(str(folder / name)),
+            "controls": preview(shown, len(NAMES)),
+            "summary": preview(summary, 10),
+        }
+    )
     return file_table(folder, {name: "master"}, priced_rows["draft"][0])

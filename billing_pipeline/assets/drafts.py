@@ -10,6 +10,7 @@ from billing_pipeline.engine.errors import GateError
 from billing_pipeline.engine.rules import Rules
 from billing_pipeline.resources.files import sha256_of
 
+INVOICE_KINDS = ("import", "held")
 CONTROLS_FILE = "controls.parquet"  # in a run's draft folder: what its checks judge
 
 

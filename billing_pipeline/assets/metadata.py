@@ -1,18 +1,37 @@
-"""What an asset shows in Dagster's pages: owners, previews, totals as text so that no amount becomes a float."""
+"""What every asset of a month shares, and what it shows in Dagster's pages: amounts as text, so none becomes a float."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
-OWNERS = ["team:billing-operations"]
+from billing_pipeline.partitions import MONTHS
+
 _CELL = 60
+
+
+def month_asset(
+    group: str, description: str, kinds: frozenset[str] = frozenset({"polars"})
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """The decorator of an asset partitioned by month: one policy for all of them."""
+    return dg.asset(
+        partitions_def=MONTHS,
+        group_name=group,
+        description=description,
+        kinds=set(kinds),
+        owners=["team:billing-operations"],
+    )
 
 
 def preview(frame: pl.DataFrame, rows: int = 5) -> dg.MarkdownMetadataValue:
     """The first rows as a table. Text comes from outside: cut short, and kept from being read as markup."""
     head = frame.head(rows)
-    lines = [_line(head.columns), _line(["---"] * len(head.columns)), *(_line(map(_text, row)) for row in head.iter_rows())]
+    lines = [
+        _line(head.columns),
+        _line(["---"] * len(head.columns)),
+        *(_line(map(_text, row)) for row in head.iter_rows()),
+    ]
     more = f"\n\n{frame.height - rows:,} more rows" if frame.height > rows else ""
     return dg.MetadataValue.md("\n".join(lines) + more)
 

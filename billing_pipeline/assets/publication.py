@@ -10,14 +10,14 @@ import polars as pl
 
 from billing_pipeline.assets.billing import master_report
 from billing_pipeline.assets.drafts import CONTROLS_FILE, draft_id, refuse_mixed_drafts
-from billing_pipeline.assets.metadata import OWNERS
+from billing_pipeline.assets.metadata import month_asset
 from billing_pipeline.assets.usage import review_name
 from billing_pipeline.engine.cells import header_name
-from billing_pipeline.engine.close import conservation, verdict
+from billing_pipeline.engine.close import verdict
 from billing_pipeline.engine.errors import GateError
 from billing_pipeline.engine.pricing.controls import BLOCKING, NAMES
 from billing_pipeline.engine.rules import rules_from_frame
-from billing_pipeline.partitions import MONTHS, period_of
+from billing_pipeline.partitions import period_of
 from billing_pipeline.profile import Profile
 from billing_pipeline.reports.manifest import RunFacts, manifest_document
 from billing_pipeline.resources.files import sha256_of, write_whole
@@ -48,12 +48,10 @@ def _control_check(name: str) -> dg.AssetChecksDefinition:
 control_checks = [_control_check(name) for name in NAMES]
 
 
-@dg.asset(
-    partitions_def=MONTHS,
-    group_name="publication",
-    owners=OWNERS,
-    kinds={"json"},
-    description="Publication: behind the gate, the run's complete set and its named files, described by the manifest.",
+@month_asset(
+    "publication",
+    "Publication: behind the gate, the run's complete set and its named files, described by the manifest.",
+    frozenset({"json"}),
 )
 def manifest(
     context: dg.AssetExecutionContext,
@@ -64,23 +62,31 @@ def manifest(
     priced_rows: pl.LazyFrame,
     netsuite_invoices: pl.DataFrame,
     partner_workbooks: pl.DataFrame,
+    buckets: pl.DataFrame,
     controls: pl.DataFrame,
     master_report: pl.DataFrame,
     outputs: dg.ResourceParam[OutputFiles],
     profile: dg.ResourceParam[Profile],
     gate: Gate,
 ) -> pl.DataFrame:
+    """One row: run_id, path of the named manifest, status of the controls."""
     period, run = period_of(context), run_of(context)
     rules = rules_from_frame(billing_rules)
-    fact = priced_rows.select("draft", "bucket", "row_type", "users", "total_fee", "line").collect()
-    made_of = {"netsuite_invoices": netsuite_invoices, "partner_workbooks": partner_workbooks, "master_report": master_report}
-    drafts = {asset: table["draft"][0] for asset, table in (made_of | {"controls": controls, "priced_rows": fact}).items()}
+    first = priced_rows.select("draft").head(1).collect()
+    made_of = {
+        "netsuite_invoices": netsuite_invoices,
+        "partner_workbooks": partner_workbooks,
+        "master_report": master_report,
+    }
+    drafts = {
+        asset: table["draft"][0] for asset, table in (made_of | {"controls": controls, "priced_rows": first}).items()
+    }
     refuse_mixed_drafts(draft_id(usage_file, rules, decisions), drafts)
     judged = verdict(controls, review_flags["decision"].null_count(), gated=gate.gated)
     if not judged.publish:
         raise GateError(f"{period} is not published: {'; '.join(judged.reasons)}")
     folder = outputs.draft_folder(period, run)
-    frames = {"controls": controls.drop("draft"), "conservation": conservation(fact), "flags": review_flags}
+    frames = {"controls": controls.drop("draft"), "conservation": buckets, "flags": review_flags}
     with outputs.writer(period):
         snapshot = f"{profile.file_prefix}_billing_log/rules_snapshots/rules_snapshot_{period.key}_{run}.xlsx"
         write_whole(folder / snapshot, rules.workbook)
@@ -93,7 +99,9 @@ def manifest(
         evidence = {
             "rules": DraftFile(snapshot, folder / snapshot, lasting=True),
             "review": DraftFile(review, outputs.outputs_dir / review, named=False),
-            "priced": DraftFile("priced_rows.parquet", frame_path(outputs.state_dir / "frames", "priced_rows", period.key), named=False),
+            "priced": DraftFile(
+                "priced_rows.parquet", frame_path(outputs.state_dir / "frames", "priced_rows", period.key), named=False
+            ),
         }
         kinds |= {file: (kind, sha256_of(file.path)) for kind, file in evidence.items()}
         facts = RunFacts(run, _started(context), datetime.now(UTC), version("billing-pipeline"), profile.file_prefix)
@@ -107,7 +115,9 @@ def manifest(
             "path": dg.MetadataValue.path(str(path)),
             "files": len(kinds),
             "controls": judged.controls_status,
-            "manifest": dg.MetadataValue.json({key: document[key] for key in ("billing_period", "run_id", "buckets", "outputs")}),
+            "manifest": dg.MetadataValue.json(
+                {key: document[key] for key in ("billing_period", "run_id", "buckets", "outputs")}
+            ),
         }
     )
     return pl.DataFrame({"run_id": [run], "path": [str(path)], "status": [judged.controls_status]})

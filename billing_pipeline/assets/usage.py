@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from billing_pipeline.assets.metadata import OWNERS, preview
+from billing_pipeline.assets.metadata import month_asset, preview
 from billing_pipeline.engine.errors import InputError, Problem
 from billing_pipeline.engine.rules import read_workbook, rules_frame, rules_from_frame
 from billing_pipeline.engine.usage import (
@@ -16,11 +16,13 @@ from billing_pipeline.engine.usage import (
     input_warnings,
     no_decisions,
     read_decisions,
-    review_flags as find_flags,
     source_rows,
     typed_rows,
 )
-from billing_pipeline.partitions import MONTHS, period_of
+from billing_pipeline.engine.usage import (
+    review_flags as find_flags,
+)
+from billing_pipeline.partitions import period_of
 from billing_pipeline.profile import Profile
 from billing_pipeline.reports.review import review_bytes, review_document
 from billing_pipeline.resources.files import blocks_of, read_whole
@@ -28,12 +30,10 @@ from billing_pipeline.resources.frames import frame_path
 from billing_pipeline.resources.inputs import InputFiles
 from billing_pipeline.resources.outputs import OutputFiles
 
-_IN = {"partitions_def": MONTHS, "group_name": "inputs", "owners": OWNERS, "kinds": {"polars"}}
-_REVIEW = {**_IN, "group_name": "review"}
 
-
-@dg.asset(**_IN, description="The month's usage export: which file, its hash, and proof that it is a whole table.")
+@month_asset("inputs", "The month's usage export: which file, its hash, and proof that it is a whole table.")
 def usage_file(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[InputFiles]) -> pl.DataFrame:
+    """One row: structure_frame."""
     period = period_of(context)
     path = inputs.usage_path(period)
     structure = check_structure(blocks_of(path), path.name)
@@ -49,8 +49,9 @@ def usage_file(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[Input
     return structure_frame(structure, path)
 
 
-@dg.asset(**_IN, description="Every row of the usage file: its cells as text, typed values, line, pricing order, problems.")
+@month_asset("inputs", "Every row of the usage file: its cells as text, typed values, line, pricing order, problems.")
 def usage_rows(context: dg.AssetExecutionContext, usage_file: pl.DataFrame) -> pl.LazyFrame:
+    """Source columns as text, then tables.USAGE."""
     structure, path = structure_from_frame(usage_file)
     if path.stat().st_size != structure.size:
         raise InputError(Problem("changed while it was read; is the export still being written?", file=structure.name))
@@ -68,8 +69,9 @@ def usage_rows(context: dg.AssetExecutionContext, usage_file: pl.DataFrame) -> p
     return pl.concat([source, typed.lazy()], how="horizontal")
 
 
-@dg.asset(**_IN, description="The rules workbook, validated as a whole and kept with its bytes: prices, minimums, customers.")
+@month_asset("inputs", "The rules workbook, validated as a whole and kept with its bytes: prices, minimums, customers.")
 def billing_rules(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[InputFiles]) -> pl.DataFrame:
+    """One row: engine.rules.rules_frame."""
     rules = read_workbook(_rules_bytes(inputs.rules_path), inputs.rules_path.name)
     context.add_output_metadata(
         {
@@ -78,34 +80,40 @@ def billing_rules(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[In
             "tiers": rules.tiers.height,
             "partners": rules.tiers["partner_key"].n_unique(),
             "warnings": dg.MetadataValue.md("\n".join(f"- {warning}" for warning in rules.warnings) or "none"),
-            "preview": preview(rules.tiers.select("partner_key", "tier_type", "metric", "start", "end", "er_price", "iu_price")),
+            "preview": preview(
+                rules.tiers.select("partner_key", "tier_type", "metric", "start", "end", "er_price", "iu_price")
+            ),
         }
     )
     return rules_frame(rules)
 
 
-@dg.asset(**_REVIEW, description="What people decided about flagged rows of exactly this usage file.")
+@month_asset("review", "What people decided about flagged rows of exactly this usage file.")
 def decisions(
     context: dg.AssetExecutionContext, usage_file: pl.DataFrame, inputs: dg.ResourceParam[InputFiles]
 ) -> pl.DataFrame:
+    """Frame of engine.usage.read_decisions."""
     structure, _ = structure_from_frame(usage_file)
     path = inputs.overrides_path()
     decided = no_decisions()
     if path is not None:
         data = read_whole(path)
         required = inputs.overrides_file is not None
-        decided = read_decisions(data, path.name, structure.sha256, structure.records, period_of(context), required=required)
+        decided = read_decisions(
+            data, path.name, structure.sha256, structure.records, period_of(context), required=required
+        )
         context.add_output_metadata({"path": dg.MetadataValue.path(str(path)), "preview": preview(decided)})
     return decided
 
 
-@dg.asset(**_REVIEW, description="What looks odd in usage and rules but needs no decision.")
+@month_asset("review", "What looks odd in usage and rules but needs no decision.")
 def usage_warnings(
     context: dg.AssetExecutionContext,
     usage_rows: pl.DataFrame,
     billing_rules: pl.DataFrame,
     outputs: dg.ResourceParam[OutputFiles],
 ) -> pl.DataFrame:
+    """Frame of engine.usage.input_warnings."""
     period = period_of(context)
     last = frame_path(outputs.state_dir / "frames", "usage_rows", period.previous.key)
     previous = pl.read_parquet(last, columns=["PARTNER_ID", "PARTNER_NAME"]).unique() if last.exists() else None
@@ -114,7 +122,7 @@ def usage_warnings(
     return found
 
 
-@dg.asset(**_REVIEW, description="Rows and partners a person has to look at, with the decisions so far.")
+@month_asset("review", "Rows and partners a person has to look at, with the decisions so far.")
 def review_flags(
     context: dg.AssetExecutionContext,
     usage_file: pl.DataFrame,
@@ -126,6 +134,7 @@ def review_flags(
     outputs: dg.ResourceParam[OutputFiles],
     profile: dg.ResourceParam[Profile],
 ) -> pl.DataFrame:
+    """Frame of engine.usage.review_flags; also written as the month's review file."""
     period, rules = period_of(context), rules_from_frame(billing_rules)
     flags = find_flags(usage_rows, rules, decisions)
     structure, path = structure_from_frame(usage_file)
@@ -143,7 +152,9 @@ def review_flags(
             "flags": flags.height,
             "undecided": flags["decision"].null_count(),
             "by_type": dg.MetadataValue.json(dict(flags["flag_type"].value_counts().rows())),
-            "preview": preview(flags.select("flag_type", "flag_reason", "ER_NAME", "PARTNER_NAME", "line", "decision"), 20),
+            "preview": preview(
+                flags.select("flag_type", "flag_reason", "ER_NAME", "PARTNER_NAME", "line", "decision"), 20
+            ),
         }
     )
     return flags
@@ -176,7 +187,14 @@ def structure_from_frame(frame: pl.DataFrame) -> tuple[Structure, Path]:
     row = frame.row(0, named=True)
     lines, blank = frame["lines"][0], frame["blank"][0]
     structure = Structure(
-        row["name"], row["sha256"], row["size"], tuple(row["header"]), tuple(row["columns"]), row["records"], lines, blank
+        row["name"],
+        row["sha256"],
+        row["size"],
+        tuple(row["header"]),
+        tuple(row["columns"]),
+        row["records"],
+        lines,
+        blank,
     )
     return structure, Path(row["path"])
 
@@ -185,4 +203,3 @@ def _rules_bytes(path: Path) -> bytes:
     if not path.is_file():
         raise InputError(Problem("Config workbook not found", file=str(path)))
     return read_whole(path)
-

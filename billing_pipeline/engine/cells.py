@@ -134,7 +134,9 @@ def _numbers(text: pl.Series, form: NumberForm) -> pl.DataFrame:
         .when(pl.col("fraction").str.len_bytes() > form.decimals)
         .then(pl.lit(f"has more than {form.decimals} decimals"))
     )
-    canonical = pl.format("{}{}.{}", pl.when(minus).then(pl.lit("-")).otherwise(pl.lit("")), _or_zero("whole"), _or_zero("fraction"))
+    canonical = pl.format(
+        "{}{}.{}", pl.when(minus).then(pl.lit("-")).otherwise(pl.lit("")), _or_zero("whole"), _or_zero("fraction")
+    )
     return parts.with_columns(problem.alias("problem")).select(
         pl.when(pl.col("problem").is_null() & (pl.col("text") != "")).then(canonical).cast(form.dtype).alias("value"),
         "problem",
@@ -178,8 +180,8 @@ def _group(pattern: str, number: int) -> pl.Expr:
 
 
 def _short_year(year: pl.Expr) -> pl.Expr:
-    two_digits = pl.when(year.cast(pl.Int32, strict=False) < 70).then(pl.lit("20")).otherwise(pl.lit("19"))  # noqa: PLR2004
-    return pl.when(year.str.len_bytes() == 4).then(year).otherwise(two_digits + year)  # noqa: PLR2004
+    two_digits = pl.when(year.cast(pl.Int32, strict=False) < 70).then(pl.lit("20")).otherwise(pl.lit("19"))
+    return pl.when(year.str.len_bytes() == 4).then(year).otherwise(two_digits + year)
 
 
 _serial_number = _group(_SERIAL, 1).cast(pl.Int32)

@@ -4,6 +4,8 @@ Amounts are cents, rates have up to eight decimals (the most NetSuite keeps), qu
 decimals exactly only when the product's scale fits one factor, so a factor is widened to the sum of both scales first.
 """
 
+from decimal import Decimal
+
 import polars as pl
 
 QUANTITY = pl.Decimal(18, 4)  # users, tier bounds, metric values
@@ -15,6 +17,11 @@ _PRODUCT = pl.Decimal(38, 12)  # QUANTITY x RATE, exact
 def cents(value: pl.Expr) -> pl.Expr:
     """Value rounded half away from zero to whole cents (AMOUNT). Source: decision 1."""
     return value.round(2, mode="half_away_from_zero").cast(AMOUNT)
+
+
+def total(values: pl.Series) -> Decimal:
+    """The exact sum of a decimal column, 0.00 when it is empty."""
+    return Decimal(values.sum() or "0.00")
 
 
 def product_cents(quantity: pl.Expr, rate: pl.Expr) -> pl.Expr:

@@ -42,9 +42,12 @@ def read_table(path: Path, sheet: str, columns: Schema) -> pl.DataFrame:
 def row_count(path: Path, sheet: str) -> int:
     """Rows of a table below the header, over all of its sheets. Errors as `read_table`."""
     book = _open(path)
-    return sum(
-        book.load_sheet(name, schema_sample_rows=1).total_height - more for name, more in _sheets(book, path, sheet)
+    first: dict[str | int, fastexcel.DType] = {0: "string"}
+    heights = (
+        book.load_sheet(name, use_columns=[0], dtypes=first).total_height for name, _ in _sheets(book, path, sheet)
     )
+    notes = sum(more for _, more in _sheets(book, path, sheet))
+    return sum(heights) - notes
 
 
 def fee_summary_total(path: Path) -> Decimal:

@@ -7,9 +7,11 @@ Text is always an inline text cell: no spelling of it becomes a formula, a link 
 digits; a number with more is written as text rather than changed.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 import polars as pl
 
@@ -17,8 +19,8 @@ CELL_CHARS = 32_767  # Excel's limit, in UTF-16 units
 COLUMN_LIMIT = 16_384
 EXACT_DIGITS = 15  # significant digits a spreadsheet number keeps
 _MOST_EXACT = 999_999_999_999_999
-_ILLEGAL = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x{FFFE}\x{FFFF}]"  # not allowed in XML 1.0, not even escaped
-_SUSPECT = r"[&<>\x00-\x08\x0B-\x1F\x{FFFE}\x{FFFF}]|_x[0-9A-Fa-f]{4}|^\s|\s$"
+_ILLEGAL = "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"  # not allowed in XML 1.0, not even escaped
+_SUSPECT = "[&<>\x00-\x08\x0b-\x1f\ufffe\uffff]|_x[0-9A-Fa-f]{4}|^\\s|\\s$"  # for Polars and Python alike
 _EXCEL_EPOCH = pl.date(1899, 12, 30)  # serial 0; right from 1 March 1900 on
 _FIRST_SERIAL = pl.date(1900, 3, 1)
 _ROW = "__row__"
@@ -46,16 +48,18 @@ def table_rows(frame: pl.DataFrame, first_row: int, styles: Sequence[str | pl.Ex
     types are refused by `check_columns`.
     """
     columns = frame.schema.items()
-    blank = _found(frame, [_is_blank(pl.col(name), dtype) for name, dtype in columns])
-    careful = _found(frame, [_needs_care(name, dtype) for name, dtype in columns])
+    conditions = [_is_blank(pl.col(name), dtype) for name, dtype in columns]
+    conditions += [_needs_care(name, dtype) for name, dtype in columns]
+    found = frame.select(condition.any().alias(str(i)) for i, condition in enumerate(conditions)).row(0)
+    blank, careful = found[: frame.width], found[frame.width :]  # most columns are neither, and then cost a third
     pieces: list[_Piece] = ['<row r="', pl.col(_ROW), '">']
     for index, (name, dtype) in enumerate(columns):
         cell: list[_Piece] = [f'<c r="{column_letters(index)}', pl.col(_ROW), '"', styles[index]]
         cell += _body(name, dtype, careful[index])
         pieces += [_joined(cell).fill_null("")] if blank[index] else cell
     row = pl.int_range(first_row, first_row + frame.height).cast(pl.String).alias(_ROW)
-    rendered = frame.with_columns(row).select(_joined([*pieces, "</row>"]))
-    return str(rendered.to_series().str.join("").item())
+    rows = _joined([*pieces, "</row>"]).str.join("")
+    return str(frame.with_columns(row).select(rows).item())
 
 
 def check_columns(frame: pl.DataFrame) -> None:
@@ -104,11 +108,6 @@ def escaped(text: pl.Expr) -> pl.Expr:
     return unambiguous.str.replace_many(["&", "<", ">"], ["&amp;", "&lt;", "&gt;"])
 
 
-def _found(frame: pl.DataFrame, conditions: Sequence[pl.Expr]) -> Sequence[bool]:
-    """Per condition, whether any row meets it. Most columns need neither blanks nor care, and then cost a third."""
-    return frame.select(condition.any().alias(str(i)) for i, condition in enumerate(conditions)).row(0)
-
-
 def _joined(pieces: Sequence[_Piece]) -> pl.Expr:
     """Pieces of text, one after the other; null where one of them is null. Neighbouring literals are joined first."""
     merged: list[_Piece] = []
@@ -117,7 +116,12 @@ def _joined(pieces: Sequence[_Piece]) -> pl.Expr:
             merged[-1] += piece
         else:
             merged.append(piece)
-    return pl.concat_str(pl.lit(piece) if isinstance(piece, str) else piece for piece in merged)
+    return pl.concat_str(_literal(piece) if isinstance(piece, str) else piece for piece in merged)
+
+
+@lru_cache(maxsize=4096)
+def _literal(text: str) -> pl.Expr:
+    return pl.lit(text)
 
 
 def _is_blank(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
@@ -184,6 +188,8 @@ def _is_text(dtype: pl.DataType) -> bool:
 
 
 def _text_elements(texts: list[str]) -> list[str]:
+    if not any(re.search(_SUSPECT, text) or len(text) > CELL_CHARS // 2 for text in texts):
+        return [f"{_TEXT}>{text}{_TEXT_END}" if text else "/>" for text in texts]
     values = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})
     return values.select(_joined(_text_body(pl.col("text"), careful=True)).fill_null("/>")).to_series().to_list()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from billing_pipeline.engine.invoicing import COLUMNS, import_problems
-from billing_pipeline.engine.money import AMOUNT
+from billing_pipeline.engine.money import AMOUNT, total
 from billing_pipeline.engine.pricing.controls import ReadBack
 from billing_pipeline.reports.billing import FEE_DETAIL
 from billing_pipeline.reports.readback import fee_summary_total, read_table
@@ -41,15 +41,19 @@ def read_back(
     if len(imported) > 1:
         problems += [p for p in import_problems(pl.concat(imported)) if "records" not in p]
     back = ReadBack(
-        _amount(imported), _amount(waiting), sum(part.height for part in waiting), tuple(dict.fromkeys(problems)), partners
+        _amount(imported),
+        _amount(waiting),
+        sum(part.height for part in waiting),
+        tuple(dict.fromkeys(problems)),
+        partners,
     )
     return back, opened.height
 
 
 def _partner(path: str) -> tuple[int, Decimal, Decimal, Decimal, Decimal]:
     detail = read_table(Path(path), FEE_DETAIL, _FEES)
-    er_fee, iu_fee, total = (detail[name].sum() or Decimal("0.00") for name in _FEES)
-    return detail.height, er_fee, iu_fee, total, fee_summary_total(Path(path))
+    er_fee, iu_fee, fees = (total(detail[name]) for name in _FEES)
+    return detail.height, er_fee, iu_fee, fees, fee_summary_total(Path(path))
 
 
 def _invoice_file(path: Path) -> pl.DataFrame:
@@ -58,4 +62,4 @@ def _invoice_file(path: Path) -> pl.DataFrame:
 
 
 def _amount(parts: Sequence[pl.DataFrame]) -> Decimal:
-    return sum((part["Amount"].sum() or Decimal(0) for part in parts), Decimal("0.00"))
+    return sum((total(part["Amount"]) for part in parts), Decimal("0.00"))

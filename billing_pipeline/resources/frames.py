@@ -15,7 +15,7 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
     """
 
     base_dir: str
-    extension: ClassVar[str | None] = ".parquet"
+    extension: ClassVar[str | None] = ".parquet"  # type: ignore[misc]  # without ClassVar pydantic takes it for a field
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
         self._base_path = UPath(self.base_dir)

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 
+from billing_pipeline.engine.cells import parse_months
 from billing_pipeline.engine.errors import InputError, Problem
 from billing_pipeline.engine.period import Period
+from billing_pipeline.engine.usage import check_structure, source_rows
+from billing_pipeline.resources.files import blocks_of
 
 _USAGE_NAME = re.compile(r"(\d{4})\.(\d{1,2})_.*\.csv", re.IGNORECASE)
 
@@ -75,6 +79,21 @@ def usage_files(folder: Path) -> dict[Period, list[Path]]:
         if period and entry.is_file():
             found.setdefault(period, []).append(Path(entry.path))
     return dict(sorted(found.items()))
+
+
+def single_month_of(path: Path) -> Period:
+    """The month that every readable row of a usage file names; InputError when there is none or more than one."""
+    structure = check_structure(blocks_of(path), path.name)
+    rows = source_rows(pl.scan_csv(path, infer_schema=False), structure)
+    months = (
+        parse_months(rows.select("FOR_MONTH").unique().collect()["FOR_MONTH"])["value"].drop_nulls().unique().sort()
+    )
+    if len(months) != 1:
+        found = ", ".join(Period.of(month).key for month in months) or "none that can be read"
+        raise InputError(
+            Problem(f"months in the file: {found}; choose one with --month", file=path.name, cell="FOR_MONTH")
+        )
+    return Period.of(months[0])
 
 
 def period_of_name(name: str) -> Period | None:

@@ -63,11 +63,11 @@ class OutputFiles:
 
     @contextmanager
     def writer(self, period: Period) -> Iterator[None]:
-        """Hold the month: one writer at a time, another one is refused at once with a GateError."""
+        """Hold the month (again, if this process already does); another process is refused at once with a GateError."""
         folder = self.state_dir / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(folder / f"{period.key}.lock", timeout=0):
+            with FileLock(folder / f"{period.key}.lock", timeout=0, is_singleton=True):
                 yield
         except Timeout:
             raise GateError(f"another run is publishing {period} just now; try again when it has finished") from None
@@ -89,7 +89,9 @@ class OutputFiles:
             content = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False).encode()
             write_whole(building / MANIFEST, content)
             staged = [
-                (staged_copy(file.path, self._inside(file.name)), self._inside(file.name)) for file in files if file.named
+                (staged_copy(file.path, self._inside(file.name)), self._inside(file.name))
+                for file in files
+                if file.named
             ]
             _read_only(building)
             building.rename(committed)

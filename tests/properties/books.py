@@ -38,13 +38,40 @@ COUNTS = (
     *("1.5", "0.5", "2.25", "10.5", "0.0001", "3.3333", "12.75", "7.005", "5.", ".5"),
     *("", " 5 ", "+5", "007", "1,200", "$7", "1,000.25", "-3", "-0.5", "-0", "0.0"),
 )
-BAD_COUNTS = ("5+", "1e3", "1_000", "(5)", "5%", "inf", "nan", "N/A", "five", "1,20", "--5", "0x10", "５", "1.00005", "1.2.3")
+BAD_COUNTS = (
+    "5+",
+    "1e3",
+    "1_000",
+    "(5)",
+    "5%",
+    "inf",
+    "nan",
+    "N/A",
+    "five",
+    "1,20",
+    "--5",
+    "0x10",
+    "５",
+    "1.00005",
+    "1.2.3",
+)
 SPEEDS = (
     *("", "2-day", "4-day", "1-day", "1-DAY", "Next 1 day", "Same Day", "SAME DAY ", "11-day", "21 days"),
     *("same-day", "next-day", "1day", "Standard"),
 )
 DAYS = tuple(date(2025, 11, n) for n in (1, 2, 15)) + (date(2024, 2, 29), date(2026, 1, 5), date(1969, 7, 20))
-BAD_DAYS = ("2026-02-30", "13/13/25", "today", "2026Q1", "Jan 5, 2026", "15-01-2026", "12", "NA", "2026/1/5", "5.1.2026")
+BAD_DAYS = (
+    "2026-02-30",
+    "13/13/25",
+    "today",
+    "2026Q1",
+    "Jan 5, 2026",
+    "15-01-2026",
+    "12",
+    "NA",
+    "2026/1/5",
+    "5.1.2026",
+)
 BAD_MONTHS = ("2026-13", "Jan-26", "now", "202600", "N/A")
 
 
@@ -57,12 +84,12 @@ class Case:
     year: int
     month: int
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 (IPython's protocol, which Hypothesis follows)
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(repr(self))
 
     def __repr__(self) -> str:
         """A counter-example short enough to read: only filled cells, and the rules one a line."""
-        rows = "\n".join(f"  {({column: cell for column, cell in row.items() if cell})}" for row in self.rows)
+        rows = "\n".join(f"  { ({column: cell for column, cell in row.items() if cell}) }" for row in self.rows)
         rule_rows = (*self.book.tiers, *self.book.minimums, *self.book.contracts, *self.book.customers)
         return "\n".join([f"Case {self.year}-{self.month:02d}", rows, *(f"  {rule}" for rule in rule_rows)])
 
@@ -121,7 +148,9 @@ def _partners(draw: st.DrawFn, most_nameless: int) -> list[Partner]:
     return partners
 
 
-def _rows(partners: Sequence[Partner], year: int, month: int) -> tuple[st.SearchStrategy[Cells], st.SearchStrategy[Cells]]:
+def _rows(
+    partners: Sequence[Partner], year: int, month: int
+) -> tuple[st.SearchStrategy[Cells], st.SearchStrategy[Cells]]:
     """Strategies for any row of the file, and for a row that is of the file's month for certain.
 
     A row is drawn as five groups of cells rather than twelve cells, which keeps large books quick to make and to shrink.
@@ -134,7 +163,9 @@ def _rows(partners: Sequence[Partner], year: int, month: int) -> tuple[st.Search
 
     own = [*_day_spellings(date(year, month, 1)), date(year, month, 15).isoformat()]
     own += [f"{year}{mark}{month:02d}" for mark in ("-", ".", "/", "")]
-    usual = [(own[n % len(own)], speed, "", "", legacy) for n, speed in enumerate(SPEEDS * 2) for legacy in ("", "9.99")]
+    usual = [
+        (own[n % len(own)], speed, "", "", legacy) for n, speed in enumerate(SPEEDS * 2) for legacy in ("", "9.99")
+    ]
     foreign = [*_day_spellings(date(year - 1, month, 1)), "2026.12", "", "2026", *BAD_MONTHS]
     unusual = [(found, "1-day", "", "", "9.99") for found in foreign]
     unusual += [(own[0], "1-day", ended, ended, "") for ended in (*BAD_DAYS[:3], *days[:9])]
@@ -210,7 +241,9 @@ _prices = st.one_of(
     st.sampled_from([Decimal(text) for text in ("0", "0.335", "0.125", "0.011", "0.005", "0.0049", "2.675", "10")]),
     st.integers(0, 300_000).map(lambda units: Decimal(units) / 10_000),
 )
-_quantities = st.one_of(st.integers(0, 40).map(Decimal), st.sampled_from([Decimal("0.5"), Decimal("10.5"), Decimal("3.3333")]))
+_quantities = st.one_of(
+    st.integers(0, 40).map(Decimal), st.sampled_from([Decimal("0.5"), Decimal("10.5"), Decimal("3.3333")])
+)
 
 
 @st.composite
@@ -241,10 +274,14 @@ def _minimums(draw: st.DrawFn, partner: Partner) -> list[Minimum]:
 def _contracts(draw: st.DrawFn, partner: Partner, billed: date) -> list[Contract]:
     """When the minimums start and end; an end before the start occurs and is ignored (Q24)."""
     contracts = []
-    for ago in draw(st.lists(st.sampled_from((0, 3, 6, 11, 11, 12, 30, -1, None)), min_size=draw(st.integers(0, 1)), max_size=2)):
+    for ago in draw(
+        st.lists(st.sampled_from((0, 3, 6, 11, 11, 12, 30, -1, None)), min_size=draw(st.integers(0, 1)), max_size=2)
+    ):
         length = draw(st.sampled_from((None, None, 0, 11, 30, -2)))
         start = None if ago is None else _months_after(billed, -ago)
-        contracts.append(Contract(partner.key, start, None if length is None or not start else _months_after(start, length)))
+        contracts.append(
+            Contract(partner.key, start, None if length is None or not start else _months_after(start, length))
+        )
     return contracts
 
 

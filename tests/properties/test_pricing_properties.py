@@ -38,7 +38,7 @@ PLACES = ("line", "position")  # where a row stood in its file; the rest of a pr
 
 @given(cases(), st.booleans(), st.sampled_from(("\n", "\r\n")))
 @settings(max_examples=120)
-def test_every_amount_is_the_oracle_s(case: Case, quoted: bool, newline: str) -> None:  # noqa: FBT001
+def test_every_amount_is_the_oracle_s(case: Case, quoted: bool, newline: str) -> None:
     data = usage_csv(case.rows, quoted=quoted, newline=newline)
     _same_as_oracle(_priced(case, data, rules(case.book)), case)
 
@@ -141,7 +141,9 @@ def _same_as_oracle(priced: pl.DataFrame, case: Case) -> None:
         assert got[line]["position"] == position, line
         _same_facts(got[line], row, f"line {line}")
 
-    true_ups = {row["partner_key"]: row for row in priced.filter(pl.col("row_type") == "min_trueup").iter_rows(named=True)}
+    true_ups = {
+        row["partner_key"]: row for row in priced.filter(pl.col("row_type") == "min_trueup").iter_rows(named=True)
+    }
     assert sorted(true_ups) == sorted(row["partner_key"] for row in expected.true_ups)
     for row in expected.true_ups:
         _same_facts(true_ups[row["partner_key"]], row, f"true-up of {row['partner_key']}")
@@ -152,7 +154,9 @@ def _same_as_oracle(priced: pl.DataFrame, case: Case) -> None:
 
 def _same_facts(got: dict[str, Any], expected: dict[str, Any], place: str) -> None:
     for fact in FACTS:
-        assert (got[fact] or None) == (expected[fact] or None), f"{place} {fact}: {got[fact]!r}, oracle {expected[fact]!r}"
+        assert (got[fact] or None) == (expected[fact] or None), (
+            f"{place} {fact}: {got[fact]!r}, oracle {expected[fact]!r}"
+        )
 
 
 def _same_result(case: Case, first: Sequence[Cells], second: Sequence[Cells]) -> None:

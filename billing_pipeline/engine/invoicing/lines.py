@@ -70,7 +70,9 @@ def _totals(fact: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(
             pl.col("customer", "partner_key").cast(pl.String),
-            partner_id=pl.when(pl.col("PARTNER_ID").str.strip_chars() != "").then(pl.col("PARTNER_ID").str.strip_chars()),
+            partner_id=pl.when(pl.col("PARTNER_ID").str.strip_chars() != "").then(
+                pl.col("PARTNER_ID").str.strip_chars()
+            ),
         )
         .collect()
     )

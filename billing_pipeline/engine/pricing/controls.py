@@ -9,6 +9,8 @@ from decimal import Decimal
 import polars as pl
 
 from billing_pipeline.engine.close.gate import FAIL, PASS, REVIEW
+from billing_pipeline.engine.money import total
+from billing_pipeline.engine.tables import Schema
 
 COLUMNS = ("Control Check", "Input", "Output", "Variance", "Status")
 BLOCKING = (
@@ -33,6 +35,7 @@ NAMES = (
     *BLOCKING[5:],
 )
 _NUMBER = pl.Decimal(38, 4)
+_SCHEMA: Schema = dict(zip(COLUMNS, (pl.String, _NUMBER, _NUMBER, _NUMBER, pl.String), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,36 +63,31 @@ def controls(
     unpriced = kept.select(pl.col("fee_calc_status").is_in(["ok"]).not_().sum()).item()
     fees = pl.col("er_fee") + pl.col("iu_fee") + pl.col("next_day_er_fee") + pl.col("next_day_iu_fee")
     wrong_sums = kept.select((pl.col("total_fee") != fees).sum()).item()
-    billed = _total(fact)
+    billed = total(fact["total_fee"])
     lines = files.imported + files.held
     partner_rows = _against(fact, files.partners)
-    detail_total = files.partners["total_fee"].sum() or Decimal(0)
-    summary_total = files.partners["fee_summary"].sum() or Decimal(0)
+    detail_total = total(files.partners["total_fee"])
+    summary_total = total(files.partners["fee_summary"])
     bucket_gap = abs(by_bucket["billed"]["amount"] - files.imported) + abs(by_bucket["held"]["amount"] - files.held)
     tie_out = _row("NetSuite Tie-Out", billed, lines, billed - lines)
     if tie_out["Status"] == PASS and files.held_lines:
         tie_out["Status"] = REVIEW
     table = [
         _row("Completeness (Rows)", usage.height - removed["rows"], kept.height),
-        _row("Completeness (Users)", usage["users"].sum() - removed["users"], kept["users"].sum()),
+        _row("Completeness (Users)", total(usage["users"]) - removed["users"], total(kept["users"])),
         tie_out,
         _row("Math Integrity Exceptions", 0, wrong_sums),
         _row("Rows with Missing Tier / Bad Data", 0, unpriced, otherwise=REVIEW),
         _row("Data Quality Flags", 0, quality_rows, otherwise=REVIEW),
-        _row("Partner Report Tie-Out", _total(kept), detail_total, broken=partner_rows["detail"] > 0),
+        _row("Partner Report Tie-Out", total(kept["total_fee"]), detail_total, broken=partner_rows["detail"] > 0),
         _row("Input Warnings", 0, warnings, otherwise=REVIEW),
         _row("Conservation (Rows)", usage.height, sum(row["rows"] for row in by_bucket.values())),
-        _row("Conservation (Users)", usage["users"].sum(), sum(row["users"] for row in by_bucket.values())),
+        _row("Conservation (Users)", total(usage["users"]), sum(row["users"] for row in by_bucket.values())),
         _row("Conservation (Amount)", billed, lines, bucket_gap),
         _row("Fee Summary Tie-Out", billed, summary_total, broken=partner_rows["summary"] > 0),
         _row("NetSuite Import Rules", 0, len(files.import_problems)),
     ]
-    schema = dict(zip(COLUMNS, (pl.String, _NUMBER, _NUMBER, _NUMBER, pl.String), strict=True))
-    return pl.DataFrame(table, schema=schema)
-
-
-def _total(rows: pl.DataFrame) -> Decimal:
-    return Decimal(rows["total_fee"].sum() or 0)
+    return pl.DataFrame(table, schema=_SCHEMA)
 
 
 def _row(
@@ -101,7 +99,7 @@ def _row(
     otherwise: str = FAIL,
     broken: bool = False,
 ) -> dict[str, object]:
-    """One control; it passes when nothing varies. Amounts are exact, so the reference's tolerance of a cent is not needed."""
+    """One control; it passes when nothing varies: amounts are exact, so no tolerance of a cent is needed."""
     gap = Decimal(found) - Decimal(given) if variance is None else variance
     passed = gap == 0 and not broken
     numbers = (Decimal(given), Decimal(found), gap)

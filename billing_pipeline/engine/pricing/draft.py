@@ -36,7 +36,9 @@ def draft(usage: pl.DataFrame, rules: Rules, period: Period) -> Draft:
     """Price the usage rows (columns NEEDS). Any subset of partners gives the same amounts as the whole file."""
     pairs, pair = partner_pairs(usage, rules)
     fees = row_fees(usage, pairs, pair, rules)
-    due = true_ups(fees.select("partner_key", "total_fee", "fee_calc_status").hstack([usage["position"]]), pairs, rules, period)
+    due = true_ups(
+        fees.select("partner_key", "total_fee", "fee_calc_status").hstack([usage["position"]]), pairs, rules, period
+    )
     held = _held(pairs)
     rows = fees.with_columns(
         pl.lit("usage").alias("row_type"),

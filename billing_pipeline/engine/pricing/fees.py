@@ -123,7 +123,9 @@ def _tier_of(
     value = pl.when(pl.col("number").is_in(floor.implode()) & (pl.col("value") <= 0)).then(UNIT).otherwise("value")
     keys = rows.select(pl.col("number").cast(pl.Int64) * 2**_VALUE_BITS + value.clip(0, 2**_VALUE_BITS - 1)).to_series()
     at = table["key"].search_sorted(keys.fill_null(0), side="right").cast(pl.Int64) - 1
-    tier = table["tier"].gather(at.clip(0)) if table.height else pl.repeat(None, rows.height, dtype=pl.UInt32, eager=True)
+    tier = (
+        table["tier"].gather(at.clip(0)) if table.height else pl.repeat(None, rows.height, dtype=pl.UInt32, eager=True)
+    )
     return effective, tier.zip_with(priced, pl.repeat(None, rows.height, dtype=pl.UInt32, eager=True)).alias("tier")
 
 

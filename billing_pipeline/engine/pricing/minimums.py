@@ -20,8 +20,7 @@ def minimums_due(rules: Rules, period: Period) -> pl.DataFrame:
     index = _month_index(pl.col("minimums_start"), pl.lit(period.first)).alias("month_index")
     end_index = _month_index(pl.col("minimums_start"), pl.col("minimums_end"))
     running = rules.contracts.with_columns(index).filter(
-        (pl.col("month_index") >= 1)
-        & (end_index.is_null() | (end_index < 1) | (pl.col("month_index") <= end_index))
+        (pl.col("month_index") >= 1) & (end_index.is_null() | (end_index < 1) | (pl.col("month_index") <= end_index))
     )
     return (
         running.select("partner_key", "month_index")

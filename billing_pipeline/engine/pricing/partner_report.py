@@ -11,7 +11,7 @@ from decimal import Decimal
 import polars as pl
 
 from billing_pipeline.engine.cells import COUNT, key_text, parse_numbers
-from billing_pipeline.engine.money import AMOUNT
+from billing_pipeline.engine.money import AMOUNT, total
 
 _COUNTS = ("ACTIVE_EMPLOYEES", "NUMBER_ACTIVE_CONTRACTORS")
 _MRB = ("IS_MRB", "MRB_BILLING_ANNIVERSARY")
@@ -33,14 +33,16 @@ class PartnerReport:
 
     def figures(self) -> dict[str, str | int | Decimal]:
         """What a written workbook is checked against: detail rows, sums of fees, the summary's total."""
-        fees = {name: self.detail[name].sum() or Decimal("0.00") for name in ("er_fee", "iu_fee", "total_fee")}
+        fees = {name: total(self.detail[name]) for name in ("er_fee", "iu_fee", "total_fee")}
         return {"partner_key": self.partner_key, "rows": self.detail.height, **fees, "fee_summary": self.total}
 
 
 def partner_labels(ordered: pl.DataFrame) -> pl.DataFrame:
     """Every partner of master_order(): partner_key, label (name, else id, else UnknownPartner), partner_id."""
     return ordered.group_by("partner_key", maintain_order=True).agg(
-        pl.coalesce(_filled("PARTNER_NAME").first(), _filled("PARTNER_ID").first(), pl.lit("UnknownPartner")).alias("label"),
+        pl.coalesce(_filled("PARTNER_NAME").first(), _filled("PARTNER_ID").first(), pl.lit("UnknownPartner")).alias(
+            "label"
+        ),
         key_text(pl.col("PARTNER_ID")).first().alias("partner_id"),
     )
 
@@ -68,7 +70,7 @@ def partner_reports(ordered: pl.DataFrame) -> Iterator[PartnerReport]:
             partner["companies"],
             int(partner["users"]),
             own.select("product", "rate", "quantity", "amount"),
-            own["amount"].sum() or Decimal("0.00"),
+            total(own["amount"]),
             detail,
         )
 
@@ -95,7 +97,9 @@ def _filled(column: str) -> pl.Expr:
 
 
 def _partner_facts(usage: pl.DataFrame) -> pl.DataFrame:
-    mrb = key_text(pl.col("IS_MRB")).str.to_lowercase().is_in(["yes", "true", "1"]) if "IS_MRB" in usage.columns else None
+    mrb = (
+        key_text(pl.col("IS_MRB")).str.to_lowercase().is_in(["yes", "true", "1"]) if "IS_MRB" in usage.columns else None
+    )
     return usage.group_by("partner_key", maintain_order=True).agg(
         pl.len().alias("companies"),
         pl.col("users").sum().alias("users"),

@@ -45,7 +45,9 @@ def read_decisions(
     except ValueError as error:
         raise InputError(Problem(f"is not JSON: {error}", file=name)) from None
     if not isinstance(document, dict) or not isinstance(document.get("decisions", []), list):
-        raise InputError(Problem('is not a decision file: expected {"usage_file_sha256": ..., "decisions": [...]}', name))
+        raise InputError(
+            Problem('is not a decision file: expected {"usage_file_sha256": ..., "decisions": [...]}', name)
+        )
     saved = str(document.get("usage_file_sha256") or "")
     if not saved:
         raise InputError(Problem("names no usage_file_sha256, so it cannot be matched to a usage file", file=name))
@@ -83,14 +85,19 @@ def apply_decisions(usage: pl.LazyFrame, decisions: pl.DataFrame) -> pl.LazyFram
     joined = usage.join(merged.lazy(), on="position", how="left", maintain_order="left")
     dated, moved = pl.col("new_date_text").is_not_null(), pl.col("new_name").is_not_null()
     date_problem = "FIRST_BILLABLE_ACTIVITY_DATE '"
-    only_date = pl.col("input_problem").str.starts_with(date_problem) & ~pl.col("input_problem").str.contains("; ", literal=True)
+    only_date = pl.col("input_problem").str.starts_with(date_problem) & ~pl.col("input_problem").str.contains(
+        "; ", literal=True
+    )
     cured = (dated & only_date.fill_null(value=False)) | (
         (pl.col("row_action") == "keep") & (pl.col("input_status") == "other_month")
     ).fill_null(value=False)
     return joined.with_columns(
         pl.when(moved).then("new_name").otherwise("PARTNER_NAME").alias("PARTNER_NAME"),
         pl.when(moved).then("new_id").otherwise("PARTNER_ID").alias("PARTNER_ID"),
-        pl.when(dated).then("new_date_text").otherwise("FIRST_BILLABLE_ACTIVITY_DATE").alias("FIRST_BILLABLE_ACTIVITY_DATE"),
+        pl.when(dated)
+        .then("new_date_text")
+        .otherwise("FIRST_BILLABLE_ACTIVITY_DATE")
+        .alias("FIRST_BILLABLE_ACTIVITY_DATE"),
         pl.when(dated).then("new_date").otherwise("first_billable").alias("first_billable"),
         pl.when(cured).then(None).otherwise("input_status").alias("input_status"),
         pl.when(cured).then(None).otherwise("input_problem").alias("input_problem"),
@@ -181,6 +188,8 @@ def _per_row(decisions: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("reassign"))
         .otherwise(pl.lit("keep"))
     )
-    changes = [pl.when(~pl.col("removed")).then(pl.col(name)).alias(name) for name in ("new_date_text", "new_name", "new_id")]
+    changes = [
+        pl.when(~pl.col("removed")).then(pl.col(name)).alias(name) for name in ("new_date_text", "new_name", "new_id")
+    ]
     rows = rows.select("position", action.alias("row_action"), *changes)
     return rows.with_columns(parse_dates(rows["new_date_text"])["value"].alias("new_date"))

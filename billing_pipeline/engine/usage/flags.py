@@ -34,7 +34,9 @@ def review_flags(usage: pl.DataFrame, rules: Rules, decisions: pl.DataFrame) -> 
     source columns, FIRST_BILLABLE_ACTIVITY_DATE (`M/D/YY`), partner_key, affected_row_indices (list, partner scope) and
     `decision` (what was decided so far; null: a person has to decide). `usage` is the untouched file.
     """
-    rows = with_keys(usage if "COMPANY_UUID" in usage.columns else usage.with_columns(COMPANY_UUID=pl.lit(None, pl.String)))
+    rows = with_keys(
+        usage if "COMPANY_UUID" in usage.columns else usage.with_columns(COMPANY_UUID=pl.lit(None, pl.String))
+    )
     rows = rows.with_columns(label=pl.coalesce(_named("PARTNER_NAME"), "partner_key"))
     found = pl.concat([_row_flags(rows), _duplicate_uuids(rows), *_partner_flags(rows, rules)], how="diagonal")
     ours = ~pl.col("kind").is_in(_REFERENCE_KINDS)
@@ -66,7 +68,9 @@ def early_cancellation() -> pl.Expr:
     start = month_day_year(pl.col("first_billable"))
     parts = [
         pl.when(pl.col(column) <= pl.col("first_billable")).then(
-            pl.format("{} ({}) <= FIRST_BILLABLE_ACTIVITY_DATE ({})", pl.lit(label), month_day_year(pl.col(column)), start)
+            pl.format(
+                "{} ({}) <= FIRST_BILLABLE_ACTIVITY_DATE ({})", pl.lit(label), month_day_year(pl.col(column)), start
+            )
         )
         for column, label in (("suspended", "SUSPENSION_DATE"), ("dissociated", "DISSOCIATION_DATE"))
     ]
@@ -88,7 +92,11 @@ def _row_flags(rows: pl.DataFrame) -> pl.DataFrame:
         "early_cancel": readable & dated & early_cancellation().is_not_null(),
         "bad_data": readable & dated & no_keys,
     }
-    reasons = {"missing_fba": pl.lit(NO_BILLING_TRIGGER), "early_cancel": early_cancellation(), "bad_data": pl.lit(NO_KEYS)}
+    reasons = {
+        "missing_fba": pl.lit(NO_BILLING_TRIGGER),
+        "early_cancel": early_cancellation(),
+        "bad_data": pl.lit(NO_KEYS),
+    }
     parts = [
         rows.filter(condition).select(
             "position",

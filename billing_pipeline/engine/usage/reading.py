@@ -52,7 +52,6 @@ def read_usage(data: bytes, name: str, period: Period) -> pl.DataFrame:
     return source.hstack(typed_rows(source.lazy(), structure, period))
 
 
-
 def source_rows(scan: pl.LazyFrame, structure: Structure) -> pl.LazyFrame:
     """The file, scanned with every cell as text, under normalised column names; blank lines and legacy fees left out."""
     missing = [column for column in REQUIRED if column not in structure.columns]
@@ -124,7 +123,9 @@ def _is_next_day(speed: pl.Expr) -> pl.Expr:
 def _check_month(months: pl.Series, structure: Structure, period: Period) -> None:
     if (months == period.first).any():
         return
-    found = ", ".join(m.strftime("%Y-%m") for m in months.drop_nulls().unique().sort().head(5)) or "none that can be read"
+    found = (
+        ", ".join(m.strftime("%Y-%m") for m in months.drop_nulls().unique().sort().head(5)) or "none that can be read"
+    )
     raise InputError(Problem(f"has no row of {period}; months in the file: {found}", structure.name, cell="FOR_MONTH"))
 
 
@@ -159,14 +160,18 @@ def _status(cells: pl.DataFrame, problems: dict[str, pl.Series], months: pl.Seri
         for column in found
     ]
     bad = pl.concat_str(said, separator="; ", ignore_nulls=True) if said else pl.lit("")
-    month = pl.format("FOR_MONTH '{}' is not the month of this file ({})", key_text(pl.col("FOR_MONTH")), pl.lit(period.key))
+    month = pl.format(
+        "FOR_MONTH '{}' is not the month of this file ({})", key_text(pl.col("FOR_MONTH")), pl.lit(period.key)
+    )
     return (
         cells.hstack(texts)
         .with_columns(bad.alias("bad"), elsewhere.alias("elsewhere"))
         .select(
-            pl.when(pl.col("bad") != "").then(pl.lit("bad_cell")).when("elsewhere").then(pl.lit("other_month")).alias("input_status"),
+            pl.when(pl.col("bad") != "")
+            .then(pl.lit("bad_cell"))
+            .when("elsewhere")
+            .then(pl.lit("other_month"))
+            .alias("input_status"),
             pl.when(pl.col("bad") != "").then("bad").when("elsewhere").then(month).alias("input_problem"),
         )
     )
-
-

@@ -103,7 +103,9 @@ class _Scan:
         if self._tail:
             self._consume(self._tail + b"\n")
         if self._tail.strip():
-            raise InputError([*self._problems, self._problem("a quote that opens in this row is never closed", self._line)])
+            raise InputError(
+                [*self._problems, self._problem("a quote that opens in this row is never closed", self._line)]
+            )
         if self._problems:
             raise InputError(self._problems)
 
@@ -198,4 +200,3 @@ class _Scan:
         self._line += int(physical[-1])
         self._ordinals += len(ends)
         self.records += int((~blank).sum())
-

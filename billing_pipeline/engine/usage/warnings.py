@@ -24,7 +24,9 @@ def input_warnings(usage: pl.DataFrame, rules: Rules, period: Period, previous: 
     rows = with_keys(usage)
     found = [
         _grouped(rows.filter(pl.col("users") < 0), "negative_count", "a user count below zero, charged as zero"),
-        _grouped(rows.filter(_is_repeated()), "duplicate_company", "a company listed more than once; each row is charged"),
+        _grouped(
+            rows.filter(_is_repeated()), "duplicate_company", "a company listed more than once; each row is charged"
+        ),
         _grouped(rows.filter(_unknown_speed(usage)), "unknown_speed", "an ACH speed outside the known list"),
         _minimum_without_usage(rows, rules, period),
         _disappeared(rows, previous),
@@ -79,7 +81,9 @@ def _disappeared(rows: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFr
         pl.lit("partner_disappeared").alias("type"),
         "partner_key",
         pl.lit("previous month").alias("place"),
-        pl.format("'{}' had usage last month and has none now", pl.coalesce("PARTNER_NAME", "partner_key")).alias("message"),
+        pl.format("'{}' had usage last month and has none now", pl.coalesce("PARTNER_NAME", "partner_key")).alias(
+            "message"
+        ),
     )
 
 

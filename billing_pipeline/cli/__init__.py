@@ -1,0 +1,46 @@
+"""The command line: parses, materialises the same assets that Dagster runs, prints.
+
+Exit codes: 0 done, 1 anything else, 2 bad input, 3 something waits for a person, 4 refused.
+"""
+
+import os
+import sys
+
+import typer
+
+from billing_pipeline.cli import bill, demo
+from billing_pipeline.cli.console import BAD_INPUT, FAILED, REFUSED, messages, safe
+from billing_pipeline.engine.errors import GateError, InputError
+
+app = typer.Typer(
+    name="billing-pipeline",
+    help="From raw usage to tied-out invoices, exact to the cent.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(demo.sample)
+app.command()(bill.bill)
+app.add_typer(bill.review_app, name="review")
+app.command()(demo.demo)
+
+
+def main() -> None:
+    """Run the command line; expected errors become a message and an exit code, never a traceback."""
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+    try:
+        app()
+    except InputError as error:
+        for problem in error.problems:
+            messages.print(f"[bold red]error[/bold red] {safe(problem)}")
+        sys.exit(BAD_INPUT)
+    except GateError as error:
+        messages.print(f"[bold red]refused[/bold red] {safe(error)}")
+        sys.exit(REFUSED)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        messages.print(
+            f"[bold red]error[/bold red] {safe(place)}{safe(error.strerror or error)}; nothing was published"
+        )
+        sys.exit(FAILED)

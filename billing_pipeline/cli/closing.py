@@ -1,0 +1,108 @@
+"""Running a month's assets in this process: the same job that the UI and the sensors run, with a progress bar."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from billing_pipeline.build import build_defs
+from billing_pipeline.cli.console import messages
+from billing_pipeline.engine.close import Verdict, verdict
+from billing_pipeline.engine.errors import GateError, InputError
+from billing_pipeline.engine.period import Period
+from billing_pipeline.partitions import MONTHS
+from billing_pipeline.profile import Profile
+from billing_pipeline.resources.frames import frame_path
+from billing_pipeline.resources.gate import Gate
+from billing_pipeline.resources.outputs import OutputFiles, Outputs
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """One installation and month, ready to run; reads back what the run stored."""
+
+    period: Period
+    profile: Profile
+    resources: dict[str, Any]
+
+    @property
+    def outputs(self) -> OutputFiles:
+        resource: Outputs = self.resources["outputs"]
+        return OutputFiles(Path(resource.outputs_dir), Path(resource.state_dir))
+
+    def frame(self, asset: str) -> pl.DataFrame:
+        """The stored frame of an asset."""
+        return pl.read_parquet(self.path(asset))
+
+    def path(self, asset: str) -> Path:
+        """Where the frame of an asset is stored."""
+        return frame_path(self.outputs.state_dir / "frames", asset, self.period.key)
+
+    def verdict(self) -> Verdict:
+        """What the gate says of the stored controls and flags."""
+        gate: Gate = self.resources["gate"]
+        return verdict(self.frame("controls"), self.frame("review_flags")["decision"].null_count(), gated=gate.gated)
+
+
+def run_month(month: Month, job_name: str, progress: Progress | None = None) -> None:
+    """Materialise a job's assets for the month; errors in data come out as they were raised.
+
+    A failed blocking control stops the run before publication: that is a GateError naming the controls.
+    """
+    refuse_unknown_month(month.period)
+    bar = progress or Progress(disable=True)
+    job = build_defs(month.resources).resolve_job_def(job_name)
+    task = bar.add_task(month.period.title, total=len(job.nodes), step="starting")
+
+    @dg.success_hook(name="progress")
+    def step_done(context: dg.HookContext) -> None:
+        bar.update(task, advance=1, step=context.op.name.split("__")[-1].replace("_", " "))
+
+    with month.outputs.writer(month.period), dagster_instance() as instance:
+        try:
+            job.with_hooks({step_done}).execute_in_process(
+                partition_key=month.period.key, instance=instance, run_config=_QUIET
+            )
+        except dg.DagsterAssetCheckFailedError:
+            raise GateError(f"{month.period} is not published: {'; '.join(month.verdict().reasons)}") from None
+    bar.update(task, step="done")
+
+
+@contextmanager
+def dagster_instance() -> Iterator[dg.DagsterInstance]:
+    """The instance of DAGSTER_HOME, so that the run shows in its pages, or one that is forgotten."""
+    home = os.environ.get("DAGSTER_HOME", "")
+    if home and not Path(home).is_dir():
+        raise InputError(f"DAGSTER_HOME is {home!r}, which is not a folder; create it or unset the variable")
+    with dg.DagsterInstance.get() if home else dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def progress_bar() -> Progress:
+    """The progress bar of months and their steps, on standard error; silent when that is not a terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[step]}"),
+        console=messages,
+        disable=not messages.is_terminal,
+    )
+
+
+def refuse_unknown_month(period: Period) -> None:
+    """InputError for a month that cannot be billed: before the first month, or in the future."""
+    keys = MONTHS.get_partition_keys()
+    if period.key not in keys:
+        raise InputError(
+            f"{period} is not a month that can be billed: {keys[0]} (BILLING_START_MONTH) to {keys[-1]}, the current month"
+        )

@@ -1,0 +1,120 @@
+"""What a finished run is told as: the JSON documents of `bill` and `review scan`, and their readable forms."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from billing_pipeline.assets.usage import review_name
+from billing_pipeline.cli.closing import Month
+from billing_pipeline.cli.console import messages, safe, table
+
+_MOST_FLAGS = 40
+
+
+def close_document(month: Month) -> dict[str, Any]:
+    """The document of `bill`: period, status, the four buckets, controls, flags, files. Amounts are texts."""
+    manifest = month.outputs.latest_manifest(month.period)
+    if manifest is None:
+        raise RuntimeError("a published month has a manifest")
+    buckets = {row["bucket"]: row for row in month.frame("buckets").iter_rows(named=True)}
+    flags = month.frame("review_flags")
+    return {
+        "period": month.period.key,
+        "status": month.verdict().state,
+        **{name: str(row["value"]) for name, row in buckets.items()},
+        "rows": sum(row["rows"] for row in buckets.values()),
+        "users": _plain(sum(row["users"] for row in buckets.values())),
+        "partners": month.frame("partner_workbooks").height,
+        "controls": [_control(row) for row in month.frame("controls").iter_rows(named=True)],
+        "controls_status": month.verdict().controls_status,
+        "flags": dict(flags.group_by("flag_type", maintain_order=True).len().iter_rows()),
+        "undecided": flags["decision"].null_count(),
+        "held_lines": _held_lines(month),
+        "buckets": {
+            name: {"rows": row["rows"], "users": _plain(row["users"]), "amount": str(row["amount"])}
+            for name, row in buckets.items()
+        },
+        "files": [str(month.outputs.outputs_dir / entry["name"]) for entry in manifest["files"] if entry["named"]],
+        "manifest": str(month.outputs.outputs_dir / manifest["manifest_name"]),
+        "run_id": manifest["run_id"],
+    }
+
+
+def print_close(document: dict[str, Any], outputs_dir: Path) -> None:
+    """The same for a reader: buckets, controls, what waits, where the files are."""
+    buckets = [(name, row["rows"], row["users"], row["amount"]) for name, row in document["buckets"].items()]
+    figures = ("rows", "users", "amount")
+    messages.print(table(f"Billed {document['period']}", ("bucket", *figures), buckets, figures))
+    if document["removed"] != "0.00":
+        messages.print(f"[dim]Removed rows were priced at {document['removed']} before the decisions.[/dim]")
+    controls = [tuple(row.values()) for row in document["controls"]]
+    messages.print()
+    messages.print(table("Audit & Controls", ("control", "input", "output", "variance", "status"), controls, ("input", "output", "variance")))  # fmt: skip
+    messages.print()
+    if document["undecided"]:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in document["flags"].items())
+        messages.print(f"[yellow]{document['undecided']} flags wait for a decision[/yellow] ({safe(kinds)})")
+    if document["held_lines"]:
+        messages.print(
+            f"[yellow]{document['held_lines']} lines are held[/yellow], {document['held']} in all: see the held file"
+        )
+    messages.print(f"{len(document['files'])} files in {safe(outputs_dir)}")
+    for path in document["files"]:
+        if "partner_details" not in path:
+            messages.print(f"  {safe(path)}")
+    messages.print(f"  {safe(document['manifest'])}")
+
+
+def review_document_of(month: Month) -> dict[str, Any]:
+    """The month's review file as it was written."""
+    path = month.outputs.outputs_dir / review_name(month.profile, month.period.dotted)
+    document: dict[str, Any] = json.loads(path.read_bytes())
+    return document
+
+
+def print_review(document: dict[str, Any]) -> None:
+    """Flags and warnings for a reader."""
+    flags = document["flags"]
+    rows = [
+        (
+            flag["line"],
+            flag["flag_type"],
+            flag["PARTNER_NAME"],
+            flag["ER_NAME"],
+            flag["flag_reason"],
+            flag["decision"] or "",
+        )
+        for flag in flags[:_MOST_FLAGS]
+    ]
+    if rows:
+        messages.print(
+            table(f"{len(flags)} flags", ("line", "flag", "partner", "company", "reason", "decision"), rows, ("line",))
+        )
+    else:
+        messages.print("No flags: nothing has to be decided.")
+    if len(flags) > _MOST_FLAGS:
+        messages.print(f"[dim]… and {len(flags) - _MOST_FLAGS} more in the review file[/dim]")
+    for warning in document["warnings"][:_MOST_FLAGS]:
+        place = f"{warning['partner_key']} {warning['place']}".strip()
+        messages.print(f"[dim]warning[/dim] {safe(place)}: {safe(warning['message'])}")
+
+
+def _control(row: dict[str, Any]) -> dict[str, str]:
+    keys = {"Control Check": "name", "Input": "input", "Output": "output", "Variance": "variance", "Status": "status"}
+    return {
+        name: _plain(row[key]) if name in ("input", "output", "variance") else row[key] for key, name in keys.items()
+    }
+
+
+def _plain(number: object) -> str:
+    """A number as text: whole ones without decimals, others with at least two."""
+    whole, _, fraction = str(number).partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction:0<2}" if fraction else whole
+
+
+def _held_lines(month: Month) -> int:
+    held = month.frame("netsuite_invoices").filter(pl.col("kind") == "held")["name"]
+    return sum(pl.read_csv(month.outputs.outputs_dir / name, infer_schema=False).height for name in held)
