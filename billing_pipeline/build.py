@@ -1,4 +1,4 @@
-"""build_defs: the only place where the parts are put together; tests and the command line call it with other resources."""
+"""The only place where the parts are put together; tests and the command line call it with other resources."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
     wired = {**resources_from(load_settings()), **(resources or {})}
     return dg.Definitions(
         assets=dg.load_assets_from_modules([usage, billing, publication]),
-        asset_checks=publication.control_checks,
+        asset_checks=[publication.control_checks],
         jobs=[close_month, scan_month],
         resources=wired,
         executor=dg.in_process_executor,  # Polars already uses every core; a process per step costs seconds

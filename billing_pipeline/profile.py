@@ -19,7 +19,7 @@ class Profile:
 
 
 def load_profile(path: Path | None) -> Profile:
-    """The profile of a TOML file (keys as the fields of Profile; invoice names in a table [invoice]), or the default."""
+    """The profile of a TOML file (keys as the fields of Profile, invoice names in [invoice]), or the default."""
     if path is None:
         return Profile()
     try:

@@ -71,8 +71,8 @@ def netsuite_invoices(
     """File table of the import parts and the held file."""
     period = period_of(context)
     fact = priced_rows.select(
-        "netsuite_customer_name", "partner_key", "PARTNER_ID", "position", "row_type", "bucket", "draft", "er_fee", "iu_fee",
-        "next_day_er_fee", "next_day_iu_fee", "total_fee",
+        "netsuite_customer_name", "partner_key", "PARTNER_ID", "position", "row_type", "bucket", "draft", "er_fee",
+        "iu_fee", "next_day_er_fee", "next_day_iu_fee", "total_fee",
     ).collect()  # fmt: skip
     lines = invoice_lines(fact, profile.invoice, period)
     ready, held = lines.filter(pl.col("held").is_null()), lines.filter(pl.col("held").is_not_null())

@@ -21,19 +21,19 @@ def draft_id(usage_file: pl.DataFrame, rules: Rules, decisions: pl.DataFrame) ->
 
 
 def file_table(folder: Path, kinds: Mapping[str, str], draft: str) -> pl.DataFrame:
-    """The files of a draft folder as a frame: name (place under the outputs folder), kind, path, sha256, bytes, draft."""
+    """The files of a draft folder: name (place under the outputs folder), kind, path, sha256, bytes, draft."""
     return pl.DataFrame(
         [
             (name, kind, str(folder / name), sha256_of(folder / name), (folder / name).stat().st_size, draft)
             for name, kind in kinds.items()
         ],
-        schema={"name": pl.String, "kind": pl.String, "path": pl.String, "sha256": pl.String, "bytes": pl.Int64, "draft": pl.String},
+        schema={**dict.fromkeys(("name", "kind", "path", "sha256"), pl.String), "bytes": pl.Int64, "draft": pl.String},
         orient="row",
-    )  # fmt: skip
+    )
 
 
 def refuse_mixed_drafts(current: str, drafts: Mapping[str, str]) -> None:
-    """GateError unless every asset was made of the current inputs: a month is published from one draft, never from two."""
+    """GateError unless every asset was made of the current inputs: a month is published from one draft only."""
     stale = sorted(asset for asset, draft in drafts.items() if draft != current)
     if stale:
         raise GateError(f"made of other inputs than the current ones: {', '.join(stale)}; materialise them again")

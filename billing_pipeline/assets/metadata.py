@@ -1,4 +1,4 @@
-"""What every asset of a month shares, and what it shows in Dagster's pages: amounts as text, so none becomes a float."""
+"""What every asset of a month shares, and what it shows in Dagster's pages (amounts as text, never as floats)."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -8,12 +8,11 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from billing_pipeline.assets.billing import master_report
 from billing_pipeline.assets.drafts import CONTROLS_FILE, draft_id, refuse_mixed_drafts
 from billing_pipeline.assets.metadata import month_asset
 from billing_pipeline.assets.usage import review_name
 from billing_pipeline.engine.cells import header_name
-from billing_pipeline.engine.close import verdict
+from billing_pipeline.engine.close import FAIL, PASS, verdict
 from billing_pipeline.engine.errors import GateError
 from billing_pipeline.engine.pricing.controls import BLOCKING, NAMES
 from billing_pipeline.engine.rules import rules_from_frame
@@ -26,26 +25,28 @@ from billing_pipeline.resources.gate import Gate
 from billing_pipeline.resources.outputs import DraftFile, OutputFiles, run_of
 
 
-def _control_check(name: str) -> dg.AssetChecksDefinition:
-    """The asset check of one row of Audit & Controls, read from the controls of the very run it runs in."""
-
-    @dg.asset_check(
-        asset=master_report,
-        name=header_name(name),
-        description=f"Audit & Controls: {name}",
-        blocking=name in BLOCKING,
-    )
-    def check(context: dg.AssetCheckExecutionContext, outputs: dg.ResourceParam[OutputFiles]) -> dg.AssetCheckResult:
-        stored = outputs.draft_folder(period_of(context), run_of(context)) / CONTROLS_FILE
-        row = pl.read_parquet(stored).row(by_predicate=pl.col("Control Check") == name, named=True)
-        severity = dg.AssetCheckSeverity.ERROR if row["Status"] == "FAIL" else dg.AssetCheckSeverity.WARN
-        shown = {key.lower(): str(value) for key, value in row.items()}
-        return dg.AssetCheckResult(passed=row["Status"] == "PASS", severity=severity, metadata=shown)
-
-    return check
-
-
-control_checks = [_control_check(name) for name in NAMES]
+@dg.multi_asset_check(
+    name="audit_and_controls",
+    specs=[
+        dg.AssetCheckSpec(
+            header_name(name), asset="master_report", description=f"Audit & Controls: {name}", blocking=name in BLOCKING
+        )
+        for name in NAMES
+    ],
+)
+def control_checks(
+    context: dg.AssetCheckExecutionContext, outputs: dg.ResourceParam[OutputFiles]
+) -> Iterator[dg.AssetCheckResult]:
+    """One asset check per row of Audit & Controls, read from the controls of the very run it runs in."""
+    stored = pl.read_parquet(outputs.draft_folder(period_of(context), run_of(context)) / CONTROLS_FILE)
+    for row in stored.iter_rows(named=True):
+        yield dg.AssetCheckResult(
+            check_name=header_name(row["Control Check"]),
+            asset_key="master_report",
+            passed=row["Status"] == PASS,
+            severity=dg.AssetCheckSeverity.ERROR if row["Status"] == FAIL else dg.AssetCheckSeverity.WARN,
+            metadata={key.lower(): str(value) for key, value in row.items()},
+        )
 
 
 @month_asset(

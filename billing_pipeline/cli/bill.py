@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billing_pipeline.cli.console import DONE, WAITING, print_json
+from billing_pipeline.cli.console import DONE, REFUSED, WAITING, print_json
 from billing_pipeline.engine.errors import InputError
 
 if TYPE_CHECKING:  # Dagster takes a second to import: a command loads it when it runs
@@ -54,17 +54,19 @@ def bill(
 
       billing-pipeline bill --usage-file 2026.01_usage.csv --rules-file rules.xlsx --outputs-dir out --gate --json
     """
-    from billing_pipeline.cli.closing import progress_bar, run_month
+    from billing_pipeline.cli.closing import close_month, progress_bar
     from billing_pipeline.cli.results import close_document, print_close
 
     target = _month(outputs_dir, inputs_dir, usage_file, rules_file, month, overrides, gated=gate)
     with progress_bar() as progress:
-        run_month(target, "close_month", progress)
-    document = close_document(target)
+        judged = close_month(target, progress)
+    document = close_document(target, judged)
     if json:
         print_json(document)
     else:
         print_close(document, outputs_dir)
+    if not judged.publish:
+        raise typer.Exit(REFUSED)
     raise typer.Exit(WAITING if document["undecided"] or document["held_lines"] else DONE)
 
 

@@ -22,6 +22,7 @@ from billing_pipeline.resources.frames import frame_path
 from billing_pipeline.resources.gate import Gate
 from billing_pipeline.resources.outputs import OutputFiles, Outputs
 
+_CHECK_FAILED = "DagsterAssetCheckFailedError"  # a blocking check; Dagster does not export the class
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -52,28 +53,35 @@ class Month:
         return verdict(self.frame("controls"), self.frame("review_flags")["decision"].null_count(), gated=gate.gated)
 
 
-def run_month(month: Month, job_name: str, progress: Progress | None = None) -> None:
-    """Materialise a job's assets for the month; errors in data come out as they were raised.
+def close_month(month: Month, progress: Progress) -> Verdict:
+    """Run the job close_month; whether the month was published, or why not (a control failed, the gate is closed)."""
+    try:
+        run_month(month, "close_month", progress)
+    except (GateError, dg.DagsterError) as error:
+        if not isinstance(error, GateError) and type(error).__name__ != _CHECK_FAILED:
+            raise
+        judged = month.verdict()
+        if judged.publish:  # refused for another reason: the month is held by another writer, drafts are mixed
+            raise
+        return judged
+    return month.verdict()
 
-    A failed blocking control stops the run before publication: that is a GateError naming the controls.
-    """
+
+def run_month(month: Month, job_name: str, progress: Progress) -> None:
+    """Materialise a job's assets for the month; errors in data come out as they were raised."""
     refuse_unknown_month(month.period)
-    bar = progress or Progress(disable=True)
     job = build_defs(month.resources).resolve_job_def(job_name)
-    task = bar.add_task(month.period.title, total=len(job.nodes), step="starting")
+    task = progress.add_task(month.period.title, total=len(job.nodes), step="starting")
 
     @dg.success_hook(name="progress")
     def step_done(context: dg.HookContext) -> None:
-        bar.update(task, advance=1, step=context.op.name.split("__")[-1].replace("_", " "))
+        progress.update(task, advance=1, step=context.op.name.split("__")[-1].replace("_", " "))
 
     with month.outputs.writer(month.period), dagster_instance() as instance:
-        try:
-            job.with_hooks({step_done}).execute_in_process(
-                partition_key=month.period.key, instance=instance, run_config=_QUIET
-            )
-        except dg.DagsterAssetCheckFailedError:
-            raise GateError(f"{month.period} is not published: {'; '.join(month.verdict().reasons)}") from None
-    bar.update(task, step="done")
+        job.with_hooks({step_done}).execute_in_process(
+            partition_key=month.period.key, instance=instance, run_config=_QUIET
+        )
+    progress.update(task, step="done")
 
 
 @contextmanager
@@ -103,6 +111,5 @@ def refuse_unknown_month(period: Period) -> None:
     """InputError for a month that cannot be billed: before the first month, or in the future."""
     keys = MONTHS.get_partition_keys()
     if period.key not in keys:
-        raise InputError(
-            f"{period} is not a month that can be billed: {keys[0]} (BILLING_START_MONTH) to {keys[-1]}, the current month"
-        )
+        span = f"{keys[0]} (BILLING_START_MONTH) to {keys[-1]}, the current month"
+        raise InputError(f"{period} is not a month that can be billed: {span}")

@@ -13,8 +13,8 @@ from billing_pipeline.engine.errors import printable
 DONE, FAILED, BAD_INPUT, WAITING, REFUSED = 0, 1, 2, 3, 4
 _COLOURS = {"PASS": "green", "REVIEW REQUIRED": "yellow", "FAIL": "bold red"}
 
-messages = Console(stderr=True, highlight=False, soft_wrap=True)
-output = Console(highlight=False, soft_wrap=True)
+messages = Console(stderr=True, highlight=False)
+output = Console(highlight=False)
 
 
 def safe(text: object) -> str:

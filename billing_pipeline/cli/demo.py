@@ -1,5 +1,6 @@
 """`sample` and `demo`: the sample book, and every month of it closed, to see the product work in a minute."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +41,7 @@ def demo() -> None:
     Runs are recorded in the Dagster instance of DAGSTER_HOME when there is one, so that `make up` shows them.
     """
     from billing_pipeline.build import resources_from
-    from billing_pipeline.cli.closing import Month, progress_bar, run_month
+    from billing_pipeline.cli.closing import Month, close_month, progress_bar
     from billing_pipeline.cli.results import close_document
     from billing_pipeline.profile import load_profile
     from billing_pipeline.resources.gate import Gate
@@ -54,13 +55,13 @@ def demo() -> None:
     with progress_bar() as progress:
         for period in book.months:
             month = Month(period, load_profile(settings.profile), resources)
-            run_month(month, "close_month", progress)
-            documents.append(close_document(month))
-    figures = ("rows", "partners", "billed", "held", "unpriced rows", "flags to decide")
+            documents.append(close_document(month, close_month(month, progress)))
+    figures = ("rows", "partners", "billed", "held", "unpriced", "to decide")
     rows = [
         (
-            document["period"], document["rows"], document["partners"], f"{float(document['billed']):,.2f}",
-            document["held"], document["buckets"]["quarantined"]["rows"], document["undecided"], document["controls_status"],
+            document["period"], document["rows"], document["partners"], f"{Decimal(document['billed']):,}",
+            document["held"], document["buckets"]["quarantined"]["rows"], document["undecided"],
+            document["controls_status"],
         )
         for document in documents
     ]  # fmt: skip

@@ -9,37 +9,51 @@ import polars as pl
 from billing_pipeline.assets.usage import review_name
 from billing_pipeline.cli.closing import Month
 from billing_pipeline.cli.console import messages, safe, table
+from billing_pipeline.engine.close import Verdict
 
 _MOST_FLAGS = 40
 
 
-def close_document(month: Month) -> dict[str, Any]:
-    """The document of `bill`: period, status, the four buckets, controls, flags, files. Amounts are texts."""
-    manifest = month.outputs.latest_manifest(month.period)
-    if manifest is None:
-        raise RuntimeError("a published month has a manifest")
+def close_document(month: Month, judged: Verdict) -> dict[str, Any]:
+    """The document of `bill`: period, status, the four buckets, controls, flags, files. Amounts are texts.
+
+    A month that was not published has `reasons`, no files and no run id; its draft report is named in `draft`.
+    """
+    published = month.outputs.latest_manifest(month.period) if judged.publish else None
     buckets = {row["bucket"]: row for row in month.frame("buckets").iter_rows(named=True)}
     flags = month.frame("review_flags")
     return {
         "period": month.period.key,
-        "status": month.verdict().state,
+        "status": judged.state,
+        "reasons": list(judged.reasons),
         **{name: str(row["value"]) for name, row in buckets.items()},
         "rows": sum(row["rows"] for row in buckets.values()),
         "users": _plain(sum(row["users"] for row in buckets.values())),
         "partners": month.frame("partner_workbooks").height,
         "controls": [_control(row) for row in month.frame("controls").iter_rows(named=True)],
-        "controls_status": month.verdict().controls_status,
+        "controls_status": judged.controls_status,
         "flags": dict(flags.group_by("flag_type", maintain_order=True).len().iter_rows()),
         "undecided": flags["decision"].null_count(),
-        "held_lines": _held_lines(month),
+        "held_lines": _held_lines(month) if published else 0,
         "buckets": {
             name: {"rows": row["rows"], "users": _plain(row["users"]), "amount": str(row["amount"])}
             for name, row in buckets.items()
         },
-        "files": [str(month.outputs.outputs_dir / entry["name"]) for entry in manifest["files"] if entry["named"]],
-        "manifest": str(month.outputs.outputs_dir / manifest["manifest_name"]),
+        **(_published(month, published) if published else {"files": [], "run_id": None, "draft": _draft(month)}),
+    }
+
+
+def _published(month: Month, manifest: dict[str, Any]) -> dict[str, Any]:
+    folder = month.outputs.outputs_dir
+    return {
+        "files": [str(folder / entry["name"]) for entry in manifest["files"] if entry["named"]],
+        "manifest": str(folder / manifest["manifest_name"]),
         "run_id": manifest["run_id"],
     }
+
+
+def _draft(month: Month) -> str:
+    return str(month.frame("master_report")["path"][0])
 
 
 def print_close(document: dict[str, Any], outputs_dir: Path) -> None:
@@ -51,7 +65,8 @@ def print_close(document: dict[str, Any], outputs_dir: Path) -> None:
         messages.print(f"[dim]Removed rows were priced at {document['removed']} before the decisions.[/dim]")
     controls = [tuple(row.values()) for row in document["controls"]]
     messages.print()
-    messages.print(table("Audit & Controls", ("control", "input", "output", "variance", "status"), controls, ("input", "output", "variance")))  # fmt: skip
+    numbers = ("input", "output", "variance")
+    messages.print(table("Audit & Controls", ("control", *numbers, "status"), controls, numbers))
     messages.print()
     if document["undecided"]:
         kinds = ", ".join(f"{count} {kind}" for kind, count in document["flags"].items())
@@ -60,6 +75,10 @@ def print_close(document: dict[str, Any], outputs_dir: Path) -> None:
         messages.print(
             f"[yellow]{document['held_lines']} lines are held[/yellow], {document['held']} in all: see the held file"
         )
+    if document["status"] != "published":
+        messages.print(f"[bold red]Not published:[/bold red] {safe('; '.join(document['reasons']))}")
+        messages.print(f"Look at the draft: {safe(document['draft'])}")
+        return
     messages.print(f"{len(document['files'])} files in {safe(outputs_dir)}")
     for path in document["files"]:
         if "partner_details" not in path:

@@ -48,7 +48,8 @@ _EXCEL_EPOCH = pl.date(1899, 12, 30)
 
 
 def parse_numbers(text: pl.Series, form: NumberForm) -> pl.DataFrame:
-    """`text` as exact decimals: columns `value` (form.dtype, null when blank or unreadable) and `problem` (null when fine).
+    """`text` as exact decimals: columns `value` (form.dtype, null when blank or unreadable) and `problem` (null when
+    fine).
 
     >>> parse_numbers(pl.Series(["5", " 1,200 ", "$7.13", "5%", ""]), COUNT)["value"].to_list()
     [Decimal('5.0000'), Decimal('1200.0000'), Decimal('7.1300'), None, None]

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with an input: a message and where it stands (file, line, sheet, cell or column, the text found)."""
+    """One thing wrong with an input: a message, where it stands (file, line, sheet, cell or column), the text found."""
 
     message: str
     file: str = ""

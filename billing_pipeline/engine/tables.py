@@ -56,7 +56,7 @@ PRICED: Schema = {
 
 
 def conform(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
-    """The frame's columns of `schema` in its order; a missing column or another type is our own mistake, said clearly."""
+    """The frame's columns of `schema` in its order; a missing column or another type is our own mistake."""
     wrong = [
         f"{name}: {frame.schema[name] if name in frame.columns else 'missing'}, expected {dtype}"
         for name, dtype in schema.items()

@@ -15,7 +15,7 @@ def csv_bytes(frame: pl.DataFrame) -> bytes:
 
 
 def readable_csv_bytes(frame: pl.DataFrame) -> bytes:
-    """The same for files that people open in a spreadsheet: text that would start a formula is quoted with an apostrophe."""
+    """The same for files that people open in a spreadsheet: an apostrophe keeps text from starting a formula."""
     texts = [pl.col(name) for name, dtype in frame.schema.items() if dtype == pl.String]
     return csv_bytes(
         frame.with_columns(

@@ -21,9 +21,9 @@ def read_back(
 ) -> tuple[ReadBack, int]:
     """What the files say, and how many partner workbooks were opened for it.
 
-    `workbooks` has one row per partner as written: partner_key, path, rows, er_fee, iu_fee, total_fee, fee_summary. They
-    are opened in its order until `most_rows` detail rows have been read; the others keep the figures they were written
-    with.
+    `workbooks` has one row per partner as written: partner_key, path, rows, er_fee, iu_fee, total_fee, fee_summary.
+    They are opened in its order until `most_rows` detail rows have been read; the others keep the figures they were
+    written with.
     """
     opened = workbooks.filter((pl.col("rows").cum_sum() - pl.col("rows")) < most_rows)
     with ThreadPoolExecutor(2) as pool:

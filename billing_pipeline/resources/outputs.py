@@ -28,8 +28,8 @@ MANIFEST = "manifest.json"
 class DraftFile:
     """A file waiting to be published: its place under the outputs folder and where its bytes are now.
 
-    A file with `named` false belongs to the run's set only (the priced rows, for example); one with `lasting` true stays
-    outside when a later run replaces the month (rules snapshots).
+    A file with `named` false belongs to the run's set only (the priced rows, for example); one with `lasting` true
+    stays outside when a later run replaces the month (rules snapshots).
     """
 
     name: str

@@ -14,7 +14,7 @@ MOST_LINES = 5_000
 
 
 def split_lines(lines: pl.DataFrame, records: int = MOST_RECORDS, size: int = MOST_BYTES) -> list[pl.DataFrame]:
-    """The lines in as few consecutive parts as keep the limits, never cutting an invoice; one part when there are none."""
+    """The lines in as few consecutive parts as keep the limits, never cutting an invoice; at least one part."""
     weights = lines.group_by("Invoice External ID", maintain_order=True).agg(
         pl.len().alias("records"), _line_bytes(lines.columns).sum().alias("bytes")
     )
@@ -32,17 +32,18 @@ def split_lines(lines: pl.DataFrame, records: int = MOST_RECORDS, size: int = MO
 
 
 def import_problems(lines: pl.DataFrame) -> list[str]:
-    """What of an import file, read back in file order (text columns, Amount decimal), breaks the contract. Empty: nothing."""
+    """What of an import file, read back in file order (text columns, Amount decimal), breaks the contract."""
     ids = lines["Invoice External ID"]
     runs = ids.rle().struct.field("value") if lines.height else ids
     per_id = lines.group_by(pl.col("Invoice External ID").str.to_lowercase().alias("folded")).agg(
         pl.len().alias("lines"), pl.col("Customer", "Invoice External ID").n_unique()
     )
+    bad_characters = (~ids.str.contains("^[A-Za-z0-9_-]+$")).any()
     found = {
         "lines of an invoice are not consecutive": runs.is_duplicated().any(),
         "external ids differ only in case": (per_id["Invoice External ID"] > 1).any(),
         "an external id has more than one customer": (per_id["Customer"] > 1).any(),
-        "an external id has other characters than letters, digits, - and _": (~ids.str.contains("^[A-Za-z0-9_-]+$")).any(),
+        "an external id has other characters than letters, digits, - and _": bad_characters,
         f"an invoice has more than {MOST_LINES} lines": (per_id["lines"] > MOST_LINES).any(),
         "a line has no customer": (lines["Customer"].fill_null("") == "").any(),
         f"a file has more than {MOST_RECORDS} records": lines.height > MOST_RECORDS,

@@ -25,7 +25,8 @@ _GROUP = ["customer", "partner_key"]
 
 
 def invoice_lines(fact: pl.DataFrame, terms: InvoiceTerms, period: Period) -> pl.DataFrame:
-    """The invoice lines of a priced month: COLUMNS, then partner_key and `held` (why the line may not be imported, or null).
+    """The invoice lines of a priced month: COLUMNS, then partner_key and `held` (why the line may not be imported, or
+    null).
 
     Removed rows are in no invoice; unpriced rows count with zero, so a customer with nothing priced keeps its two zero
     lines (decision 12). Lines of one invoice are consecutive; order: customer, partner id, line kind. Amount is AMOUNT.
@@ -79,12 +80,13 @@ def _totals(fact: pl.DataFrame) -> pl.DataFrame:
 
 
 def _kinds(terms: InvoiceTerms) -> list[tuple[int, str, str, str, str, pl.Expr]]:
-    has_usage = pl.col("has_usage")
+    has_usage, next_day = pl.col("has_usage"), terms.next_day_product
+    er_charged, iu_charged = pl.col("next_day_er_fee") > 0, pl.col("next_day_iu_fee") > 0
     return [
         (1, terms.item, "End Users", "er_fee", terms.usage_product, has_usage),
         (2, terms.item, "Individual Users", "iu_fee", terms.usage_product, has_usage),
-        (3, terms.next_day_item, "End Users", "next_day_er_fee", terms.next_day_product, pl.col("next_day_er_fee") > 0),
-        (4, terms.next_day_item, "Individual Users", "next_day_iu_fee", terms.next_day_product, pl.col("next_day_iu_fee") > 0),
+        (3, terms.next_day_item, "End Users", "next_day_er_fee", next_day, er_charged),
+        (4, terms.next_day_item, "Individual Users", "next_day_iu_fee", next_day, iu_charged),
         (5, terms.minimum_item, "Minimum True-up", "minimum_fee", terms.minimum_product, pl.col("has_true_up")),
     ]  # fmt: skip
 

@@ -8,17 +8,20 @@ import polars as pl
 from billing_pipeline.engine.cells import key_text, month_day_year, parse_dates
 from billing_pipeline.engine.money import AMOUNT
 from billing_pipeline.engine.usage.flags import NO_BILLING_TRIGGER, early_cancellation
+from billing_pipeline.engine.usage.reading import LEGACY
 
 _ORDER = (
     "FOR_MONTH", "ER_NAME", "ER_ID", "COMPANY_UUID", "PARTNER_NAME", "PARTNER_ID", "FIRST_BILLABLE_ACTIVITY_DATE",
     "SUSPENSION_DATE", "DISSOCIATION_DATE", "ACTIVE_EMPLOYEES", "NUMBER_ACTIVE_CONTRACTORS", "TOTAL_INDIVIDUAL_USERS",
-    "CURRENT_ACH_SPEED", "IS_MRB", "MRB_BILLING_ANNIVERSARY", "tier_type", "partner_tier_metric", "tier_start", "tier_end",
-    "metric_value_used", "included_users_in_company_fee", "user_fee_units_charged", "company_fee_units_charged",
-    "unit_price_er", "er_fee", "unit_price_iu", "iu_fee", "unit_price_next_day_er", "unit_price_next_day_iu",
-    "next_day_er_fee", "next_day_iu_fee", "total_fee", "fee_calc_status", "row_type", "partner_minimum_month_index",
-    "partner_minimum_amount", "partner_minimum_shortfall", "partner_minimum_applied", "netsuite_customer_name",
+    "CURRENT_ACH_SPEED", "IS_MRB", "MRB_BILLING_ANNIVERSARY", "tier_type", "partner_tier_metric", "tier_start",
+    "tier_end", "metric_value_used", "included_users_in_company_fee", "user_fee_units_charged",
+    "company_fee_units_charged", "unit_price_er", "er_fee", "unit_price_iu", "iu_fee", "unit_price_next_day_er",
+    "unit_price_next_day_iu", "next_day_er_fee", "next_day_iu_fee", "total_fee", "fee_calc_status", "row_type",
+    "partner_minimum_month_index", "partner_minimum_amount", "partner_minimum_shortfall", "partner_minimum_applied",
+    "netsuite_customer_name",
 )  # fmt: skip
 _OURS = ("line", "rule_row", "bucket")  # after the reference's columns: where each amount comes from
+_TIER_FACTS = ("tier_type", "partner_tier_metric", "tier_start", "tier_end", "metric_value_used")
 _TYPED_DATES = {
     "FIRST_BILLABLE_ACTIVITY_DATE": "first_billable",
     "SUSPENSION_DATE": "suspended",
@@ -52,7 +55,7 @@ def master_order(fact: pl.DataFrame) -> pl.DataFrame:
 
 def source_data(ordered: pl.DataFrame) -> pl.DataFrame:
     """The sheet `Source Data` from master_order(): the reference's columns, extra usage columns, then ours."""
-    usage = [column for column in ordered.columns if column.isupper() and column not in _ORDER]
+    usage = [column for column in ordered.columns if column.isupper() and column not in (*_ORDER, *LEGACY)]
     known = [column for column in _ORDER if column in ordered.columns]
     return ordered.select(*known, *sorted(usage), *_OURS)
 
@@ -60,6 +63,7 @@ def source_data(ordered: pl.DataFrame) -> pl.DataFrame:
 def executive_summary(ordered: pl.DataFrame) -> pl.DataFrame:
     """The sheet `Executive Summary` from master_order(): one row per partner name, Total Billed descending."""
     usage, true_up = pl.col("row_type") == "usage", pl.col("row_type") == "min_trueup"
+    carried = ("row_type", "total_fee", "user_fee_units_charged", *_TIER_FACTS)
     named = ordered.lazy().select(
         pl.coalesce(_filled("PARTNER_NAME"), _filled("PARTNER_ID"), pl.lit("Unknown Partner")).alias("Partner Name"),
         company=pl.coalesce(
@@ -67,18 +71,22 @@ def executive_summary(ordered: pl.DataFrame) -> pl.DataFrame:
         ),
         usage_fee=pl.col("er_fee") + pl.col("iu_fee"),
         next_day_fee=pl.col("next_day_er_fee") + pl.col("next_day_iu_fee"),
-        **{name: pl.col(name) for name in ("row_type", "total_fee", "user_fee_units_charged", "tier_type", "partner_tier_metric", "tier_start", "tier_end", "metric_value_used")},
-    )  # fmt: skip
+        **{name: pl.col(name) for name in carried},
+    )
     top = pl.col("metric_value_used").filter(usage).arg_max().fill_null(0)
-    totals = named.group_by("Partner Name", maintain_order=True).agg(
-        usage.any().alias("has_usage"),
-        *(pl.col(c).filter(usage).get(top, null_on_oob=True) for c in ("tier_type", "partner_tier_metric", "tier_start", "tier_end", "metric_value_used")),
-        pl.col("company").filter(usage).drop_nulls().n_unique().alias("Active End Users"),
-        pl.col("user_fee_units_charged").sum().alias("Billable Indiv. Users"),
-        pl.col("usage_fee").filter(usage).sum().alias("Usage Revenue"),
-        pl.col("next_day_fee").filter(usage).sum().alias("Next Day Fee Revenue"),
-        pl.col("total_fee").filter(true_up).sum().alias("Minimum Revenue"),
-    ).collect()  # fmt: skip
+    totals = (
+        named.group_by("Partner Name", maintain_order=True)
+        .agg(
+            usage.any().alias("has_usage"),
+            *(pl.col(name).filter(usage).get(top, null_on_oob=True) for name in _TIER_FACTS),
+            pl.col("company").filter(usage).drop_nulls().n_unique().alias("Active End Users"),
+            pl.col("user_fee_units_charged").sum().alias("Billable Indiv. Users"),
+            pl.col("usage_fee").filter(usage).sum().alias("Usage Revenue"),
+            pl.col("next_day_fee").filter(usage).sum().alias("Next Day Fee Revenue"),
+            pl.col("total_fee").filter(true_up).sum().alias("Minimum Revenue"),
+        )
+        .collect()
+    )
     total = pl.col("Usage Revenue") + pl.col("Next Day Fee Revenue") + pl.col("Minimum Revenue")
     return (
         totals.with_columns(pl.col("^.* Revenue$").cast(AMOUNT))
@@ -105,7 +113,7 @@ def executive_summary(ordered: pl.DataFrame) -> pl.DataFrame:
 
 
 def data_quality(ordered: pl.DataFrame) -> pl.DataFrame:
-    """The sheet `Data Quality Flags` from master_order(): usage rows without a usable date or that could not be read."""
+    """The sheet `Data Quality Flags` from master_order(): usage rows without a usable date, or not readable."""
     undated = pl.when(pl.col("first_billable").is_null()).then(pl.lit(NO_BILLING_TRIGGER))
     reason = pl.coalesce("input_problem", undated, early_cancellation())
     return (

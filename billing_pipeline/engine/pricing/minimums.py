@@ -13,7 +13,8 @@ from billing_pipeline.engine.rules import Rules
 
 
 def minimums_due(rules: Rules, period: Period) -> pl.DataFrame:
-    """The minimum each partner owes in `period`: partner_key, month_index (Int32, start month = 1), amount (RATE), rule_row.
+    """The minimum each partner owes in `period`: partner_key, month_index (Int32, start month = 1), amount (RATE),
+    rule_row.
 
     The end month is included; among overlapping schedule rows the first by start holds.
     """
@@ -33,7 +34,8 @@ def minimums_due(rules: Rules, period: Period) -> pl.DataFrame:
 
 
 def true_ups(fees: pl.DataFrame, pairs: pl.DataFrame, rules: Rules, period: Period) -> pl.DataFrame:
-    """One row per partner with priced usage below its minimum, in order of first priced row (columns of the fact table).
+    """One row per partner with priced usage below its minimum, in order of first priced row (columns of the fact
+    table).
 
     `fees` needs partner_key, total_fee, fee_calc_status and position; `pairs` as from partner_pairs().
     """

@@ -12,6 +12,7 @@ import polars as pl
 
 from billing_pipeline.engine.cells import COUNT, key_text, parse_numbers
 from billing_pipeline.engine.money import AMOUNT, total
+from billing_pipeline.engine.usage.reading import LEGACY
 
 _COUNTS = ("ACTIVE_EMPLOYEES", "NUMBER_ACTIVE_CONTRACTORS")
 _MRB = ("IS_MRB", "MRB_BILLING_ANNIVERSARY")
@@ -49,7 +50,8 @@ def partner_labels(ordered: pl.DataFrame) -> pl.DataFrame:
 
 def partner_reports(ordered: pl.DataFrame) -> Iterator[PartnerReport]:
     """One report per partner key of master_order(), in its order."""
-    lines = {str(key[0]): part for key, part in fee_lines(ordered).partition_by("partner_key", as_dict=True, maintain_order=True).items()}  # fmt: skip
+    parts = fee_lines(ordered).partition_by("partner_key", as_dict=True, maintain_order=True)
+    lines = {str(key[0]): part for key, part in parts.items()}
     usage = ordered.filter(pl.col("row_type") == "usage")
     facts = _partner_facts(usage)
     details = _detail_frame(usage).partition_by("partner_key", as_dict=True, maintain_order=True, include_key=False)
@@ -109,7 +111,7 @@ def _partner_facts(usage: pl.DataFrame) -> pl.DataFrame:
 
 
 def _detail_frame(usage: pl.DataFrame) -> pl.DataFrame:
-    columns = [column for column in usage.columns if column.isupper()]
+    columns = [column for column in usage.columns if column.isupper() and column not in LEGACY]
     numbers = []
     for column in _COUNTS:
         if column in columns:
@@ -132,8 +134,10 @@ def _tier_lines(usage: pl.DataFrame) -> pl.DataFrame:
         several=pl.len().over("partner_key") > 1,
         place=pl.int_range(pl.len()).over("partner_key"),
         suffix=_tier_suffix(),
-        included=pl.when(pl.col("included_users_in_company_fee") > 0).then(pl.lit(" (1 included per company)")).otherwise(pl.lit("")),
-    )  # fmt: skip
+        included=pl.when(pl.col("included_users_in_company_fee") > 0)
+        .then(pl.lit(" (1 included per company)"))
+        .otherwise(pl.lit("")),
+    )
     company = tiers.filter(pl.col("unit_price_er") > 0).select(
         "partner_key",
         pl.format("Company Fee{}", "suffix").alias("product"),

@@ -1,7 +1,7 @@
 """Partners of a usage file: their keys, their ERP customers, and which row speaks for them.
 
-A file has a few hundred distinct (id, name) pairs; everything about partners is computed on those and looked up by code.
-Source: spec 1.6 (key, clean_id), 1.7 Mapping, 2.2, 2.4 step 2.
+A file has a few hundred distinct (id, name) pairs; everything about partners is computed on those and looked up by
+code. Source: spec 1.6 (key, clean_id), 1.7 Mapping, 2.2, 2.4 step 2.
 """
 
 import polars as pl
@@ -45,7 +45,7 @@ def with_keys(partners: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_customers(partners: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """Adds `customer`: by the digits of the id, else by lower-case name, else by partner key; the last mapping row wins."""
+    """Adds `customer`: by the digits of the id, else by name, else by partner key; the last mapping row wins."""
     found = partners
     for ours, theirs in (("clean_id", "clean_id"), ("name_key", "partner_name_key"), ("partner_key", "partner_key")):
         lookup = (

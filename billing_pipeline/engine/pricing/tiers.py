@@ -12,7 +12,7 @@ METRICS = ("IU", "ER", "FLAT", "IU_PER_ER")
 
 
 def plans(tiers: pl.DataFrame) -> pl.DataFrame:
-    """One row per partner of the sheet Pricing: partner_key, `mode` (SPLIT if any tier is), `metric` (first that counts)."""
+    """One row per priced partner: partner_key, `mode` (SPLIT if any tier is), `metric` (the first that counts)."""
     return tiers.group_by("partner_key", maintain_order=True).agg(
         pl.when((pl.col("tier_type") == "SPLIT").any()).then(pl.lit("SPLIT")).otherwise(pl.lit("ALL_IN")).alias("mode"),
         pl.col("metric").filter(pl.col("metric").is_in(METRICS)).first().fill_null("FLAT").alias("metric"),
@@ -20,7 +20,7 @@ def plans(tiers: pl.DataFrame) -> pl.DataFrame:
 
 
 def effective_tiers(tiers: pl.DataFrame) -> pl.DataFrame:
-    """The tiers that can price a row: of the plan's metric and type, or all of them when there are none; numbered `tier`."""
+    """The tiers that can price a row: of the plan's metric and type, or all when there are none; numbered `tier`."""
     chosen = tiers.join(plans(tiers).rename({"metric": "plan_metric"}), on="partner_key", maintain_order="left")
     for column, wanted in (("metric", "plan_metric"), ("tier_type", "mode")):
         fits = pl.col(column) == pl.col(wanted)
@@ -29,7 +29,8 @@ def effective_tiers(tiers: pl.DataFrame) -> pl.DataFrame:
 
 
 def steps(effective: pl.DataFrame) -> pl.DataFrame:
-    """The tier of every value: rows partner_key, `from` (Int64, 1/UNIT), `tier`; a row holds until the partner's next one.
+    """The tier of every value: rows partner_key, `from` (Int64, 1/UNIT), `tier`; a row holds until the partner's next
+    one.
 
     Several tiers hold a value: the greatest start wins (first in the sheet on a tie). None does: the lowest tier below
     the smallest start, else the one with the greatest start, gaps included.

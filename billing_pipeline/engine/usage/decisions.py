@@ -73,7 +73,8 @@ def read_decisions(
 
 
 def apply_decisions(usage: pl.LazyFrame, decisions: pl.DataFrame) -> pl.LazyFrame:
-    """The usage rows with `decisions` applied: removed rows are marked, partners and dates replaced, nothing is dropped.
+    """The usage rows with `decisions` applied: removed rows are marked, partners and dates replaced, nothing is
+    dropped.
 
     Removal wins over everything else on a row; among repeated reassignments or dates the last one holds. Reassigning
     sets name and id together (Q31). A date cures a row whose only unreadable cell was that date; keeping a row of

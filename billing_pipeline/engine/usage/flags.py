@@ -1,7 +1,7 @@
 """Review flags: what a person has to look at before a month is published.
 
-The reference's five types keep its order, ids, reasons and counter; `bad_cell` and `other_month` are ours, with counters
-of their own. Flags are found on the untouched file; decisions are shown beside them. Source: spec 3.1.
+The reference's five types keep its order, ids, reasons and counter; `bad_cell` and `other_month` are ours, with
+counters of their own. Flags are found on the untouched file; decisions are shown beside them. Source: spec 3.1.
 """
 
 import polars as pl
@@ -9,6 +9,7 @@ import polars as pl
 from billing_pipeline.engine.cells import key_text, month_day_year
 from billing_pipeline.engine.pricing.partners import with_customers, with_keys
 from billing_pipeline.engine.rules import Rules
+from billing_pipeline.engine.usage.identity import row_identities
 
 _REFERENCE_KINDS = ("missing_fba", "early_cancel", "bad_data", "dup_uuid", "unmapped", "missing_tier")
 FLAG_TYPES = {
@@ -30,9 +31,10 @@ NO_KEYS = "Missing PARTNER_ID/PARTNER_NAME and/or ER_ID/ER_NAME"
 def review_flags(usage: pl.DataFrame, rules: Rules, decisions: pl.DataFrame) -> pl.DataFrame:
     """The flags of a month in the reference's order, one row each.
 
-    Columns: flag_id, flag_type, flag_reason, available_actions (list), scope (row, partner), row_index, line, the shown
-    source columns, FIRST_BILLABLE_ACTIVITY_DATE (`M/D/YY`), partner_key, affected_row_indices (list, partner scope) and
-    `decision` (what was decided so far; null: a person has to decide). `usage` is the untouched file.
+    Columns: flag_id, flag_type, flag_reason, available_actions (list), scope (row, partner), row_index, line, row_id,
+    the shown source columns, FIRST_BILLABLE_ACTIVITY_DATE (`M/D/YY`), partner_key, affected_row_indices (list,
+    partner scope) and `decision` (what was decided so far; null: a person has to decide). `usage` is the untouched
+    file.
     """
     rows = with_keys(
         usage if "COMPANY_UUID" in usage.columns else usage.with_columns(COMPANY_UUID=pl.lit(None, pl.String))
@@ -45,6 +47,7 @@ def review_flags(usage: pl.DataFrame, rules: Rules, decisions: pl.DataFrame) -> 
     shown = rows.select("position", "line", "label", *_SHOWN, "first_billable")
     return (
         flags.join(shown, on="position", how="left", maintain_order="left")
+        .join(row_identities(usage, flags["position"]), on="position", how="left", maintain_order="left")
         .join(_decided(decisions), on=["kind", "position"], how="left", maintain_order="left")
         .select(
             "flag_id",
@@ -54,6 +57,7 @@ def review_flags(usage: pl.DataFrame, rules: Rules, decisions: pl.DataFrame) -> 
             "scope",
             pl.col("position").alias("row_index"),
             "line",
+            "row_id",
             *(pl.col(column).fill_null("") for column in _SHOWN),
             month_day_year(pl.col("first_billable")).fill_null("").alias("FIRST_BILLABLE_ACTIVITY_DATE"),
             "partner_key",
@@ -83,7 +87,7 @@ def _named(column: str) -> pl.Expr:
 
 
 def _row_flags(rows: pl.DataFrame) -> pl.DataFrame:
-    """Checks on one row at a time, in pricing order; an unreadable row gets that flag alone, an undated one no other."""
+    """Checks on single rows, in pricing order; an unreadable row gets that flag alone, an undated one no other."""
     dated, readable = pl.col("first_billable").is_not_null(), pl.col("input_status").is_null()
     no_keys = (pl.col("partner_key") == "") | ((key_text(pl.col("ER_ID")) == "") & (key_text(pl.col("ER_NAME")) == ""))
     checks = {

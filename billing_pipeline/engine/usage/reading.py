@@ -18,7 +18,8 @@ from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.usage.structure import Structure, check_structure
 
 REQUIRED = ("FOR_MONTH", "PARTNER_ID", "PARTNER_NAME", "ER_ID", "ER_NAME", "TOTAL_INDIVIDUAL_USERS")
-# Columns of an older export: their amounts were charged unpriced (Q6); ours prices every row itself and leaves them out.
+# Fees of an older export, which the reference charged on rows it could not price (Q6). They never reach a bill or
+# report.
 LEGACY = (
     "NEXT_DAY_FEE_ER",
     "NEXT_DAY_FEE_IU",
@@ -53,7 +54,7 @@ def read_usage(data: bytes, name: str, period: Period) -> pl.DataFrame:
 
 
 def source_rows(scan: pl.LazyFrame, structure: Structure) -> pl.LazyFrame:
-    """The file, scanned with every cell as text, under normalised column names; blank lines and legacy fees left out."""
+    """The file, scanned with every cell as text, under normalised names and without blank lines."""
     missing = [column for column in REQUIRED if column not in structure.columns]
     if missing:
         seen = ", ".join(structure.header)
@@ -62,7 +63,6 @@ def source_rows(scan: pl.LazyFrame, structure: Structure) -> pl.LazyFrame:
     rows = scan.rename(dict(zip(scan.collect_schema().names(), structure.columns, strict=True)))
     if structure.blank is not None:
         rows = rows.with_row_index("_row").filter(~pl.col("_row").is_in(structure.blank.implode())).drop("_row")
-    rows = rows.drop([column for column in LEGACY if column in structure.columns])
     if "FIRST_BILLABLE_ACTIVITY_DATE" not in structure.columns:
         rows = rows.with_columns(pl.lit(None, pl.String).alias("FIRST_BILLABLE_ACTIVITY_DATE"))
     return rows

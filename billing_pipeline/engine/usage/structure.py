@@ -1,9 +1,10 @@
 """The shape of a usage file, proved on its bytes before any cell is read.
 
-Polars pads short rows with nulls, reads a blank line as a row of nulls and counts rows, not physical lines; none of that
-may happen to billing. One pass over the bytes gives hash, header, number of records and the physical line of each, and
-refuses what is not a rectangular UTF-8 CSV file. The work per block is vectorised: a regular block, stripped to its separators, equals one comma
-pattern over and over; only irregular blocks (quotes, blank lines, ragged rows) are looked at record by record.
+Polars pads short rows with nulls, reads a blank line as a row of nulls and counts rows, not physical lines; none of
+that may happen to billing. One pass over the bytes gives hash, header, number of records and the physical line of
+each, and refuses what is not a rectangular UTF-8 CSV file. The work per block is vectorised: a regular block,
+stripped to its separators, equals one comma pattern over and over; only irregular blocks (quotes, blank lines, ragged
+rows) are looked at record by record.
 """
 
 import codecs
@@ -44,8 +45,8 @@ class Structure:
 def check_structure(blocks: Iterable[bytes], name: str) -> Structure:
     """The structure of a CSV file given as consecutive blocks of bytes; InputError names file, line and column.
 
-    Refused: no bytes, no rows, bytes that are not UTF-8, headers that are empty or collide after normalisation, rows with
-    more or fewer fields than the header, a quote that is never closed. Source: decision 5, spec 1.3 (Q8, Q9).
+    Refused: no bytes, no rows, bytes that are not UTF-8, headers that are empty or collide after normalisation, rows
+    with more or fewer fields than the header, a quote that is never closed. Source: decision 5, spec 1.3 (Q8, Q9).
     """
     scan = _Scan(name)
     digest = hashlib.sha256()
