@@ -31,10 +31,10 @@ def resources_from(settings: Settings) -> dict[str, object]:
     """The resources of an installation: its data folder keeps the state, its outputs folder what is published."""
     profile = load_profile(settings.profile)
     return local_resources(
-        usage_dir=settings.usage_folder,
-        rules_file=settings.rules_path,
-        outputs_dir=settings.outputs_folder,
-        state_dir=settings.data_dir,
+        usage_dir=settings.usage_folder.resolve(),
+        rules_file=settings.rules_path.resolve(),
+        outputs_dir=settings.outputs_folder.resolve(),
+        state_dir=settings.data_dir.resolve(),
         profile=profile,
         gate=Gate(gated=True, readback_rows=settings.readback_rows),
     )

@@ -94,7 +94,7 @@ def bill(
 # Cells ---------------------------------------------------------------------------------------------------------------
 
 
-class BadCell(ValueError):
+class BadCellError(ValueError):
     """The text is none of the accepted forms."""
 
 
@@ -112,10 +112,10 @@ def count(text: str) -> Decimal:
         return ZERO
     match = _COUNT.fullmatch(text.strip())
     if not match:
-        raise BadCell(text)
+        raise BadCellError(text)
     users = Decimal(match[1] + match[2].replace(",", ""))
     if users != users.quantize(Decimal("0.0001")):  # a quantity has four decimals; a fifth would be lost silently
-        raise BadCell(text)
+        raise BadCellError(text)
     return users
 
 
@@ -133,10 +133,10 @@ def day(text: str) -> date | None:
                 year += 2000 if year < 70 else 1900
             return date(year, int(match[1]), int(match[2]))
     except ValueError:
-        raise BadCell(text) from None
+        raise BadCellError(text) from None
     if (match := _SERIAL.fullmatch(text)) and 1000 <= int(match[1]) <= 100_000:
         return date(1899, 12, 30) + timedelta(days=int(match[1]))
-    raise BadCell(text)
+    raise BadCellError(text)
 
 
 def first_of_month(text: str) -> date | None:
@@ -194,26 +194,27 @@ def pricing_order(rows: Iterable[Cells]) -> list[Priced]:
 def known_day(text: str) -> date | None:
     try:
         return day(text)
-    except BadCell:
+    except BadCellError:
         return None
 
 
 def _apply(decisions: Sequence[Mapping[str, Any]], records: list[Priced]) -> list[Priced]:
-    """Decisions address positions in the pricing order; the order stays as it was. Remove wins, else the last one."""
+    """Decisions address positions in the pricing order, which stays as it was. Remove wins, else the last one.
+
+    A new date is given to every affected row and a reassignment sets name and id together (Q31, Q32).
+    """
     removed: set[int] = set()
     for decision in decisions:
         action, index = decision.get("action", "keep"), decision["row_index"]
-        whole_partner = decision.get("scope", "row") == "partner"
-        affected = decision.get("affected_row_indices") or [index] if whole_partner else [index]
+        affected = decision["affected_row_indices"] if decision.get("scope") == "partner" else [index]
         if action == "remove":
             removed.update(affected)
-        if action in ("reassign", "set_date_and_reassign"):
-            for position in affected:
-                for column, given in (("PARTNER_NAME", "name"), ("PARTNER_ID", "id")):
-                    if value := decision.get(f"reassign_to_partner_{given}"):
-                        records[position][column] = value
-        if action in ("set_date", "set_date_and_reassign") and decision.get("set_date"):
-            records[index]["FIRST_BILLABLE_ACTIVITY_DATE"] = decision["set_date"]
+        for record in (records[position] for position in affected):
+            if action in ("reassign", "set_date_and_reassign"):
+                record["PARTNER_NAME"] = decision["reassign_to_partner_name"]
+                record["PARTNER_ID"] = decision.get("reassign_to_partner_id") or ""
+            if action in ("set_date", "set_date_and_reassign"):
+                record["FIRST_BILLABLE_ACTIVITY_DATE"] = decision["set_date"]
     return [record for position, record in enumerate(records) if position not in removed]
 
 
@@ -251,18 +252,18 @@ def _users_and_status(row: Priced, tiers: Mapping[str, list[Tier]], billed: date
     users, found = ZERO, None
     try:
         users = count(row["TOTAL_INDIVIDUAL_USERS"])
-    except BadCell:
+    except BadCellError:
         reasons.add("bad_cell")
     try:
         found = first_of_month(row["FOR_MONTH"])
         if found != billed:
             reasons.add("other_month")
-    except BadCell:
+    except BadCellError:
         reasons.add("bad_cell")
     for column in ("FIRST_BILLABLE_ACTIVITY_DATE", "SUSPENSION_DATE", "DISSOCIATION_DATE"):
         try:
             day(row[column])
-        except BadCell:
+        except BadCellError:
             reasons.add("bad_cell")
     if not row["partner_key"] or not row["company_key"]:
         reasons.add("bad_data")

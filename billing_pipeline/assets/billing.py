@@ -42,7 +42,7 @@ def priced_rows(
 ) -> pl.LazyFrame:
     """Wide fact table: usage columns, tables.PRICED, `draft` (which inputs it was made of)."""
     rules = rules_from_frame(billing_rules)
-    decided = apply_decisions(usage_rows, decisions)
+    decided = apply_decisions(usage_rows, decisions, period_of(context))
     bill = draft(decided.select(NEEDS).collect(engine="streaming"), rules, period_of(context))
     total = pl.concat([bill.rows["total_fee"], bill.true_ups["total_fee"]]).sum()
     context.add_output_metadata(
@@ -71,7 +71,8 @@ def netsuite_invoices(
     """File table of the import parts and the held file."""
     period = period_of(context)
     fact = priced_rows.select(
-        "netsuite_customer_name", "partner_key", "PARTNER_ID", "position", "row_type", "bucket", "draft", "er_fee",
+        "netsuite_customer_name", "partner_key", "PARTNER_ID", "position", "row_type", "bucket", "fee_calc_status", "draft",
+        "er_fee",
         "iu_fee", "next_day_er_fee", "next_day_iu_fee", "total_fee",
     ).collect()  # fmt: skip
     lines = invoice_lines(fact, profile.invoice, period)
@@ -86,6 +87,7 @@ def netsuite_invoices(
         contents[f"{stem}_held_{period.dotted}.csv"] = (readable_csv_bytes(held.select(COLUMNS)), "held")
     for name, (content, _) in contents.items():
         write_whole(folder / name, content)
+    files = file_table(folder, {name: kind for name, (_, kind) in contents.items()}, fact["draft"][0])
     context.add_output_metadata(
         {
             "amount": str(ready["Amount"].sum()),
@@ -95,11 +97,11 @@ def netsuite_invoices(
             "held_because": dg.MetadataValue.json(
                 dict(held.unique("Invoice External ID")["held"].value_counts().rows())
             ),
-            "files": dg.MetadataValue.json([str(folder / name) for name in contents]),
+            "files": dg.MetadataValue.json(dict(files.select("name", "sha256").iter_rows())),
             "preview": preview(ready.select(COLUMNS), 10),
         }
     )
-    return file_table(folder, {name: kind for name, (_, kind) in contents.items()}, fact["draft"][0])
+    return files
 
 
 @month_asset(
@@ -216,11 +218,14 @@ def master_report(
         extra_sheets=[("Conservation", buckets)],
     )
     controls.write_parquet(folder / CONTROLS_FILE)
+    files = file_table(folder, {name: "master"}, priced_rows["draft"][0])
     context.add_output_metadata(
         {
-            "path": dg.MetadataValue.path(str(folder / name)),
+            "file": dg.MetadataValue.path(str(folder / name)),
+            "sha256": files["sha256"][0],
+            "bytes": files["bytes"][0],
             "controls": preview(shown, len(NAMES)),
             "summary": preview(summary, 10),
         }
     )
-    return file_table(folder, {name: "master"}, priced_rows["draft"][0])
+    return files

@@ -113,7 +113,7 @@ def manifest(
     outputs.discard_draft(folder)
     context.add_output_metadata(
         {
-            "path": dg.MetadataValue.path(str(path)),
+            "file": dg.MetadataValue.path(str(path)),
             "files": len(kinds),
             "controls": judged.controls_status,
             "manifest": dg.MetadataValue.json(

@@ -39,7 +39,7 @@ def usage_file(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[Input
     structure = check_structure(blocks_of(path), path.name)
     context.add_output_metadata(
         {
-            "path": dg.MetadataValue.path(str(path)),
+            "file": dg.MetadataValue.path(str(path)),
             "sha256": structure.sha256,
             "bytes": structure.size,
             "rows": structure.records,
@@ -75,7 +75,7 @@ def billing_rules(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[In
     rules = read_workbook(_rules_bytes(inputs.rules_path), inputs.rules_path.name)
     context.add_output_metadata(
         {
-            "path": dg.MetadataValue.path(str(inputs.rules_path)),
+            "file": dg.MetadataValue.path(str(inputs.rules_path)),
             "sha256": rules.sha256,
             "tiers": rules.tiers.height,
             "partners": rules.tiers["partner_key"].n_unique(),
@@ -102,7 +102,7 @@ def decisions(
         decided = read_decisions(
             data, path.name, structure.sha256, structure.records, period_of(context), required=required
         )
-        context.add_output_metadata({"path": dg.MetadataValue.path(str(path)), "preview": preview(decided)})
+        context.add_output_metadata({"file": dg.MetadataValue.path(str(path)), "preview": preview(decided)})
     return decided
 
 
@@ -148,7 +148,7 @@ def review_flags(
     outputs.write_named(name, review_bytes(review_document(usage_rows, flags, usage_warnings, about)))
     context.add_output_metadata(
         {
-            "path": dg.MetadataValue.path(str(outputs.outputs_dir / name)),
+            "file": dg.MetadataValue.path(str(outputs.outputs_dir / name)),
             "flags": flags.height,
             "undecided": flags["decision"].null_count(),
             "by_type": dg.MetadataValue.json(dict(flags["flag_type"].value_counts().rows())),
@@ -176,6 +176,7 @@ def structure_frame(structure: Structure, path: Path) -> pl.DataFrame:
             "header": [list(structure.header)],
             "columns": [list(structure.columns)],
             "records": [structure.records],
+            "quoted": [structure.quoted],
             "lines": pl.Series([structure.lines], dtype=pl.List(pl.Int64)),
             "blank": pl.Series([structure.blank], dtype=pl.List(pl.Int64)),
         }
@@ -193,6 +194,7 @@ def structure_from_frame(frame: pl.DataFrame) -> tuple[Structure, Path]:
         tuple(row["header"]),
         tuple(row["columns"]),
         row["records"],
+        row["quoted"],
         lines,
         blank,
     )

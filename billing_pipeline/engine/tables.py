@@ -20,6 +20,7 @@ USAGE: Schema = {
     "next_day": pl.Boolean,  # next-day fees apply
     "input_status": pl.String,  # null, bad_cell, other_month
     "input_problem": pl.String,
+    "bad_cells": pl.UInt8,  # cells of the row that cannot be read
     "decision": pl.String,  # null, keep, remove, reassign, set_date, set_date_and_reassign
 }
 

@@ -54,10 +54,10 @@ def fee_summary_total(path: Path) -> Decimal:
     """The amount beside `Total Fees` in a partner workbook. InputError when there is not exactly one."""
     book = _open(path)
     name, _ = next(_sheets(book, path, FEE_SUMMARY))
-    dtypes: dict[str | int, fastexcel.DType] = {2: "string", 3: "float"}
-    cells = book.load_sheet(name, header_row=None, use_columns=[2, 3], dtypes=dtypes).to_polars()
-    texts = book.load_sheet(name, header_row=None, use_columns=[3], dtypes={3: "string"}).to_polars().to_series()
-    amounts = _decimals(cells.to_series(1), texts, AMOUNT).filter(cells.to_series(0) == TOTAL_LABEL)
+    dtypes: dict[str | int, fastexcel.DType] = {2: "string", 3: "string"}
+    labels, texts = book.load_sheet(name, header_row=None, use_columns=[2, 3], dtypes=dtypes).to_polars()
+    texts = texts.filter(labels == TOTAL_LABEL)
+    amounts = _decimals(texts.cast(pl.Float64, strict=False), texts, AMOUNT)
     if len(amounts) != 1 or amounts.has_nulls():
         raise _unusable(
             path, f"expected one amount beside {TOTAL_LABEL!r}, found {len(amounts.drop_nulls())}", sheet=name

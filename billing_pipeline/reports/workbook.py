@@ -1,38 +1,38 @@
 """XLSX workbooks: the same frames give the same bytes, whenever and wherever they are written.
 
-What belongs here: styles, sheets, and the file around them. What does not: which columns a report has (`billing` and
-its siblings), how a value becomes a cell (`sheet_cells`). Rows are streamed in blocks, so memory does not grow with the
-sheet, and rendering and compression run outside the interpreter lock, so workbooks can be written side by side.
+What belongs here: sheets, and the file as a whole. What does not: which columns a report has (`billing` and its
+siblings), how a value fits a cell (`sheet_cells`), how it looks (`workbook_parts`), the file format (xlsxturbo).
 
+A sheet is written as bands: frames of one look stacked on it, of which the header is the first. So cells of one column
+can look different, also while rows are streamed to disk; large workbooks are, so that memory does not grow with them.
 A file appears whole or not at all: it is written beside its final name and moved there when complete.
 """
 
-import zipfile
+import errno
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
 from uuid import uuid4
-from xml.sax.saxutils import quoteattr
 
 import polars as pl
+import xlsxturbo
+from openpyxl.utils import coordinate_to_tuple
+from xlsxturbo.types import SheetOptions
 
-from billing_pipeline.reports import workbook_parts as parts
-from billing_pipeline.reports.sheet_cells import PlacedCell, Value, check_columns, free_rows, table_rows
-from billing_pipeline.reports.workbook_parts import PLAIN, Style, StyleBook
+from billing_pipeline.reports.sheet_cells import Value, check_columns, exact_cells, exact_value
+from billing_pipeline.reports.workbook_parts import FAST, PLAIN, Style, cell_format, finish, set_widths
 
 ROW_LIMIT = 1_048_576  # rows of one sheet, header included
-HEADER = Style(bold=True, align="center", border="thin")
 LINE_HEIGHT = 15  # points of a row of text
-_PAPER_WIDTH = 200  # characters still readable across a printed page
-_BLOCK = 25_000  # rows rendered at a time
-_FAST = 1  # zlib level: half the time of level 6, a quarter more bytes
-_ZIP32_LIMIT = zipfile.ZIP64_LIMIT  # bytes of one sheet; beyond it the zip needs its 64-bit form
+_STREAMED = 10_000  # rows of a workbook from which on they are streamed; then nothing is merged, heights are automatic
+_SHEET_BYTES = 3_500_000_000  # the library cannot write a sheet beyond 4 GiB of XML; this many, and a new one begins
+_CELL_BYTES = 60  # of XML around the value of a cell, at most
+
+_Band = tuple[pl.DataFrame, str, SheetOptions]
 
 
-class _SheetTooLargeError(Exception):
-    """A sheet outgrew the plain zip format."""
+HEADER = Style(bold=True, align="center", border="thin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +86,26 @@ def write_workbook(path: Path, sheets: Sequence[Table | Page], *, row_limit: int
         if isinstance(sheet, Table):
             check_columns(sheet.frame)
     pages = [page for sheet in sheets for page in _continued(sheet, row_limit)]
-    _check_names([page.name for page, _ in pages])
+    names = [page.name for page, _ in pages]
+    _check_names(names)
+    streamed = sum(page.frame.height for page, _ in pages if isinstance(page, Table)) >= _STREAMED
+    bands = [
+        band
+        for page, note in pages
+        for band in (_page(page, streamed) if isinstance(page, Page) else _table(page, note, streamed))
+    ]
+    bare = {number for number, (page, _) in enumerate(pages, 1) if isinstance(page, Page) and not page.gridlines}
     temporary = path.with_name(f".{uuid4().hex}.part")
     try:
-        with temporary.open("wb") as file:
-            try:
-                _write_package(file, pages)
-            except _SheetTooLargeError:  # rare, and some versions of Excel complain about the 64-bit form: so only then
-                file.seek(0)
-                file.truncate()
-                _write_package(file, pages, zip64=True)
+        _write(bands, temporary, streamed)
+        finish(temporary, bare)
         temporary.replace(path)
     except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
-    return tuple(page.name for page, _ in pages)
+    return tuple(names)
 
 
 def continuation_name(name: str, number: int) -> str:
@@ -113,15 +116,21 @@ def continuation_name(name: str, number: int) -> str:
 
 def _continued(sheet: Table | Page, row_limit: int) -> Iterator[tuple[Table | Page, str]]:
     """The sheet in pieces that fit, each with the note of its last row ("" on the last piece)."""
-    if isinstance(sheet, Page) or sheet.frame.height < row_limit:
+    if isinstance(sheet, Page):
         yield sheet, ""
         return
-    rows = row_limit - 2  # header and note
+    frame = sheet.frame
+    size = int(frame.height * frame.width * _CELL_BYTES + frame.estimated_size())
+    limit = min(row_limit, _SHEET_BYTES * frame.height // size) if size > _SHEET_BYTES else row_limit
+    if frame.height < limit:
+        yield sheet, ""
+        return
+    rows = limit - 2  # header and note
     if rows < 1:
         raise ValueError(f"row_limit {row_limit} leaves no room for rows")
-    for number, start in enumerate(range(0, sheet.frame.height, rows), start=1):
-        piece = replace(sheet, name=continuation_name(sheet.name, number), frame=sheet.frame.slice(start, rows))
-        more = start + rows < sheet.frame.height
+    for number, start in enumerate(range(0, frame.height, rows), start=1):
+        piece = replace(sheet, name=continuation_name(sheet.name, number), frame=frame.slice(start, rows))
+        more = start + rows < frame.height
         yield piece, f"Continued on sheet {continuation_name(sheet.name, number + 1)}" if more else ""
 
 
@@ -133,59 +142,101 @@ def _check_names(names: list[str]) -> None:
         raise ValueError(f"sheet names must be unique, and there must be one: {names}")
 
 
-def _write_package(file: IO[bytes], pages: Sequence[tuple[Table | Page, str]], zip64: bool = False) -> None:
-    styles = StyleBook()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST) as package:
-        for number, (page, note) in enumerate(pages, start=1):
-            blocks = _page(page, styles) if isinstance(page, Page) else _table(page, note, styles)
-            with package.open(f"xl/worksheets/sheet{number}.xml", "w", force_zip64=zip64) as member:
-                size = member.write(parts.sheet_opening(selected=number == 1, fitted=_is_printable(page)).encode())
-                for block in blocks:
-                    data = block.encode()
-                    size += len(data)
-                    if size > _ZIP32_LIMIT and not zip64:
-                        raise _SheetTooLargeError
-                    member.write(data)
-        for name, content in parts.package_parts([quoteattr(page.name) for page, _ in pages], styles).items():
-            with package.open(name, "w") as member:  # opened by name: dated 1980, whatever the clock says
-                member.write(content.encode())
+def _write(bands: Sequence[_Band], path: Path, streamed: bool) -> None:
+    try:
+        xlsxturbo.dfs_to_xlsx(bands, path, header=False, constant_memory=streamed, compression_level=FAST)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # what the library makes of a full folder for temporary files
+            raise
+        raise OSError(errno.EIO, f"while rows were streamed to a temporary file: {error}") from error
 
 
-def _table(table: Table, note: str, styles: StyleBook) -> Iterator[str]:
+def _table(table: Table, note: str, streamed: bool) -> Iterator[_Band]:
     frame = table.frame
     widths = _widths(table)
-    yield parts.sheet_view(frozen=table.frozen, gridlines=True) + parts.columns(widths)
     wraps = table.header.wrap and any(len(name) + 2 > width for name, width in zip(frame.columns, widths, strict=True))
-    header = styles.attribute(replace(table.header, wrap=wraps))
-    names = [PlacedCell(0, index, name, header) for index, name in enumerate(frame.columns)]
-    yield "<sheetData>" + free_rows(names, {0: 2 * LINE_HEIGHT} if wraps else {})
-    attributes = [_column_style(table, name, dtype, styles) for name, dtype in frame.schema.items()]
-    for start in range(0, frame.height, _BLOCK):
-        yield table_rows(frame.slice(start, _BLOCK), start + 2, attributes)
+    sheet: SheetOptions = {"column_widths": set_widths(widths)}
+    if table.frozen:
+        sheet["freeze_panes"] = (1, 0)
+    if wraps and not streamed:
+        sheet["row_heights"] = {0: 2 * LINE_HEIGHT}
+    yield pl.DataFrame(), table.name, sheet
+    header = replace(table.header, wrap=wraps)
+    yield _row(table.name, 0, [Cell(0, column, name, header) for column, name in enumerate(frame.columns)])
+    cells = exact_cells(frame)
+    columns = {name: str(index) for index, name in enumerate(frame.columns)}
+    plain = {columns[name]: Style(number_format=form) for name, form in table.formats.items() if name in columns}
+    for start, rows, marks in _runs(table):
+        styles = plain | {columns[name]: style for name, style in marks.items()}
+        yield cells.slice(start, rows), table.name, _look(start + 1, styles)
     if note:
-        yield free_rows([PlacedCell(frame.height + 1, 0, note, styles.attribute(Style(italic=True)))])
-    yield "</sheetData>" + parts.SHEET_END
+        yield _row(table.name, frame.height + 1, [Cell(frame.height + 1, 0, note, Style(italic=True))])
 
 
-def _page(page: Page, styles: StyleBook) -> Iterator[str]:
-    yield parts.sheet_view(frozen=False, gridlines=page.gridlines) + parts.columns(page.widths)
-    placed = [PlacedCell(cell.row, cell.column, cell.value, styles.attribute(cell.style)) for cell in page.cells]
-    yield f"<sheetData>{free_rows(placed, dict(page.heights))}</sheetData>"
-    yield parts.merges(page.merged) + parts.SHEET_END
+def _runs(table: Table) -> Iterator[tuple[int, int, dict[str, Style]]]:
+    """Rows that look the same: where they start, how many they are, and the styles of their marked cells."""
+    if not table.marks:
+        yield 0, table.frame.height, {}
+        return
+    texts = table.frame.select(list(table.marks))
+    starts = texts.select(pl.arg_where(pl.struct(pl.all()).rle_id().diff().fill_null(1) != 0)).to_series()
+    ends = [*starts.to_list()[1:], texts.height]
+    for start, end, row in zip(starts, ends, texts[starts].iter_rows(named=True), strict=True):
+        yield (
+            start,
+            end - start,
+            {name: table.marks[name][text] for name, text in row.items() if text in table.marks[name]},
+        )
 
 
-def _column_style(table: Table, name: str, dtype: pl.DataType, styles: StyleBook) -> str | pl.Expr:
-    number_format = table.formats.get(name, "yyyy-mm-dd" if dtype == pl.Date else "General")
-    plain = styles.attribute(Style(number_format=number_format))
-    if name not in table.marks:
-        return plain
-    marks = table.marks[name]
-    attributes = [styles.attribute(style) for style in marks.values()]
-    return pl.col(name).replace_strict(list(marks), attributes, default=plain, return_dtype=pl.String)
+def _page(page: Page, streamed: bool) -> Iterator[_Band]:
+    sheet: SheetOptions = {"column_widths": set_widths(page.widths)}
+    if not streamed:
+        sheet["row_heights"] = dict(page.heights)
+    yield pl.DataFrame(), page.name, sheet
+    cells = {(cell.row, cell.column): cell for cell in sorted(page.cells, key=lambda cell: (cell.row, cell.column))}
+    rows: dict[int, list[Cell]] = {}
+    for cell in cells.values():
+        rows.setdefault(cell.row, []).append(cell)
+    for row, placed in rows.items():
+        yield _row(page.name, row, placed)
+    if page.merged and not streamed:
+        yield pl.DataFrame(), page.name, _merged(page.merged, cells)
 
 
-def _is_printable(page: Table | Page) -> bool:
-    return sum(page.widths if isinstance(page, Page) else _widths(page)) <= _PAPER_WIDTH
+def _merged(ranges: Sequence[str], cells: Mapping[tuple[int, int], Cell]) -> SheetOptions:
+    """Merged ranges, each with the value and the style of its first cell (merging clears it, so it is set again)."""
+    first = {}
+    for area in ranges:
+        row, column = coordinate_to_tuple(area.split(":")[0])
+        first[area] = cells.get((row - 1, column - 1), Cell(row - 1, column - 1, None))
+    return {
+        "merged_ranges": [
+            (area, "", cell_format(replace(cell.style, number_format=PLAIN.number_format)))
+            for area, cell in first.items()
+        ],
+        "cells": {
+            area.split(":")[0]: {"value": exact_value(cell.value), "format": cell_format(cell.style)}
+            for area, cell in first.items()
+        },
+    }
+
+
+def _row(sheet: str, row: int, cells: Sequence[Cell]) -> _Band:
+    """Cells of one row as a band."""
+    values: list[str | int | float | bool | None] = [None] * (1 + max((cell.column for cell in cells), default=-1))
+    for cell in cells:
+        values[cell.column] = exact_value(cell.value)
+    names = [str(column) for column in range(len(values))]
+    frame = pl.DataFrame([values], schema=names, orient="row")
+    return frame, sheet, _look(row, {str(cell.column): cell.style for cell in cells})
+
+
+def _look(row: int, styles: Mapping[str, Style]) -> SheetOptions:
+    return {
+        "startrow": row,
+        "column_formats": {name: cell_format(style) for name, style in styles.items() if style != PLAIN},
+    }
 
 
 def _widths(table: Table) -> list[float]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -19,9 +19,8 @@ from filelock import FileLock, Timeout
 
 from billing_pipeline.engine.errors import BillingError, GateError
 from billing_pipeline.engine.period import Period
-from billing_pipeline.resources.files import link_or_copy, sha256_of, staged_copy, write_whole
-
-MANIFEST = "manifest.json"
+from billing_pipeline.resources.files import link_or_copy, staged_copy, write_whole
+from billing_pipeline.resources.run_sets import MANIFEST, RunSets, safe_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +38,9 @@ class DraftFile:
 
 
 @dataclass(frozen=True, slots=True)
-class OutputFiles:
-    """The plain object behind the resource."""
+class OutputFiles(RunSets):
+    """The plain object behind the resource: the run sets, read and written, and the named files."""
 
-    outputs_dir: Path
     state_dir: Path
 
     def draft_folder(self, period: Period, run: str) -> Path:
@@ -85,7 +83,7 @@ class OutputFiles:
         try:
             shutil.rmtree(building, ignore_errors=True)
             for file in files:
-                link_or_copy(file.path, building / _safe(file.name))
+                link_or_copy(file.path, building / safe_name(file.name))
             content = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False).encode()
             write_whole(building / MANIFEST, content)
             staged = [
@@ -105,24 +103,6 @@ class OutputFiles:
         self._drop_stale(earlier, {file.name for file in files})
         return self.write_named(manifest["manifest_name"], content)
 
-    def latest_manifest(self, period: Period) -> dict[str, Any] | None:
-        """The manifest of the month's latest committed run, if there is one."""
-        manifests = [_load(path) for path in (self.outputs_dir / "runs" / period.key).glob(f"*/{MANIFEST}")]
-        return max(manifests, key=lambda m: (m["finished_at_utc"], m["run_id"]), default=None)
-
-    def stale_files(self, manifest: dict[str, Any]) -> list[str]:
-        """Named files that no longer are what the committed run wrote: changed or missing."""
-        return [
-            entry["name"]
-            for entry in manifest["files"]
-            if entry["named"]
-            and not ((path := self._inside(entry["name"])).is_file() and sha256_of(path) == entry["sha256"])
-        ]
-
-    def committed_months(self) -> list[Period]:
-        """Months with at least one committed run."""
-        return sorted({Period.parse(path.parent.parent.name) for path in self.outputs_dir.glob(f"runs/*/*/{MANIFEST}")})
-
     def discard_draft(self, folder: Path) -> None:
         """Remove a run's drafts once its set is committed."""
         shutil.rmtree(folder, ignore_errors=True)
@@ -135,9 +115,6 @@ class OutputFiles:
                 path.unlink(missing_ok=True)
                 if path.parent.is_dir() and not any(path.parent.iterdir()):
                     path.parent.rmdir()
-
-    def _inside(self, name: str) -> Path:
-        return self.outputs_dir / _safe(name)
 
 
 class Outputs(dg.ConfigurableResource[OutputFiles]):
@@ -162,14 +139,6 @@ def run_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) ->
     return run_name(context.run.run_id, started)
 
 
-def _safe(name: str) -> PurePosixPath:
-    """A name below the outputs folder; anything that would leave it is our own mistake."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name:
-        raise BillingError(f"a file may not be published as {name!r}")
-    return path
-
-
 def _refuse_clashes(files: Iterable[DraftFile]) -> None:
     names = [file.name.casefold() for file in files]
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
@@ -181,8 +150,3 @@ def _read_only(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(0o444)
-
-
-def _load(path: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(path.read_bytes())
-    return document

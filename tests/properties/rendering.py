@@ -11,19 +11,19 @@ from openpyxl import Workbook
 
 from billing_pipeline.engine.rules import CONTRACTS, CUSTOMERS, MINIMUM_ROWS, TIERS, Rules
 from tests.oracle import Book, Cells, Customer, Tier, clean_id, key, lower_key
-from tests.properties.books import COLUMNS, Case
+from tests.properties.books import Case
 
 
 def usage_name(case: Case) -> str:
     return f"{case.year}.{case.month:02d}_usage.csv"
 
 
-def usage_csv(rows: Sequence[Cells], *, quoted: bool = False, newline: str = "\n") -> bytes:
-    """The rows as a file; `quoted`: every cell in quotes, the empty ones too."""
+def usage_csv(case: Case, rows: Sequence[Cells] | None = None, *, quoted: bool = False, newline: str = "\n") -> bytes:
+    """The case's file, or the file it would be with other rows; `quoted`: every cell in quotes, the empty ones too."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL, lineterminator=newline)
-    writer.writerow(COLUMNS)
-    writer.writerows([row[column] for column in COLUMNS] for row in rows)
+    writer.writerow(case.columns)
+    writer.writerows([row[column] for column in case.columns] for row in (case.rows if rows is None else rows))
     return buffer.getvalue().encode()
 
 
@@ -78,8 +78,19 @@ def workbook(book: Book) -> bytes:
     file.remove(file.worksheets[0])
     pricing = file.create_sheet("Pricing")
     pricing.append(
-        ("Partner ID", "Partner Name", "Tier Type", "Tier Metric", "TierStart", "TierEnd", "ER Fee ($)", "IU Fee ($)")
-        + ("Include IU?", "Unit Price Next Day ER", "Unit Price Next Day IU")
+        (
+            *(
+                "Partner ID",
+                "Partner Name",
+                "Tier Type",
+                "Tier Metric",
+                "TierStart",
+                "TierEnd",
+                "Company Fee",
+                "User Fee",
+            ),
+            *("Include IU?", "Unit Price Next Day ER", "Unit Price Next Day IU"),
+        )
     )
     for number, t in enumerate(book.tiers):
         metric = t.metric.replace("_", " ").lower() if number % 2 else t.metric

@@ -67,12 +67,12 @@ def test_any_text_gives_a_readable_file(tmp_path_factory: pytest.TempPathFactory
             ElementTree.fromstring(package.read(name))  # noqa: S314  (written a moment ago)
         sheet = ElementTree.fromstring(package.read("xl/worksheets/sheet1.xml"))  # noqa: S314
     kinds = {cell.get("t") for cell in sheet.iter("{http://schemas.openxmlformats.org/spreadsheetml/2006/main}c")}
-    assert kinds == {"inlineStr"}
+    assert kinds <= {"s", "inlineStr"}  # the two kinds of text cell; blank texts give none
 
 
 def test_characters_a_workbook_cannot_hold_are_shown_replaced(tmp_path: Path) -> None:
     texts = pl.Series(["bell\x07 nul\x00", "\ufffe", "a\r\nb\rc", "_x0041_x0042_"])
-    assert column(tmp_path, texts) == ["bell\ufffd nul\ufffd", "\ufffd", "a\nb\nc", "_x005F_x0041_x005F_x0042_"]
+    assert column(tmp_path, texts) == ["bell\ufffd nul\ufffd", "\ufffd", "a\nb\nc", "_x0041_x0042_"]
 
 
 def test_a_text_longer_than_a_cell_is_cut_and_says_so(tmp_path: Path) -> None:
@@ -88,6 +88,15 @@ def test_decimals_are_exact_numbers(tmp_path: Path) -> None:
     assert [None if v is None else Decimal(str(v)) for v in column(tmp_path, values)] == [
         Decimal("0.07"), Decimal("-5.1"), None, Decimal("0.335")
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+@pytest.mark.parametrize("rows", [1, 10_000])
+def test_every_cent_survives_the_double_of_the_file_format(tmp_path: Path, scale: int, rows: int) -> None:
+    texts = ["0.1", "0.30", "1.005", "99999999.99", "-0.07", "8.165", "1234567.89", "9999999999.99"]
+    values = [Decimal(text) for text in texts if -Decimal(text).as_tuple().exponent <= scale]
+    written = column(tmp_path, pl.Series(values * rows, dtype=pl.Decimal(18, scale)))[: len(values)]
+    assert [Decimal(str(value)) for value in written] == values
 
 
 def test_a_number_of_more_digits_than_excel_keeps_becomes_text(tmp_path: Path) -> None:
@@ -117,6 +126,28 @@ def test_header_widths_formats_marks_and_frozen_row(tmp_path: Path) -> None:
     assert (sheet.freeze_panes, sheet["B2"].number_format) == ("A2", "#,##0.00")
     assert (sheet["A2"].fill.fgColor.rgb, sheet["A3"].fill.fgColor.rgb) == ("00000000", "FFFFC7CE")
     assert sheet.column_dimensions["A"].width == 8
+
+
+def test_a_large_workbook_looks_like_a_small_one(tmp_path: Path) -> None:
+    status = pl.DataFrame({"Status": ["PASS", "FAIL"], "x*": [date(2026, 1, 31), None]})
+    page = Page("P", [Cell(0, 0, "Title", Style(bold=True)), Cell(2, 1, Decimal("0.30"))], ["A1:D1"], gridlines=False)
+    marks = {"Status": {"FAIL": Style(fill="FFC7CE")}}
+    styled = Table("S", status, Style(bold=True, wrap=True), {"x*": "d.m.yyyy"}, marks, (3, 30))
+    looks = []
+    for name, rows in (("small", 10), ("large", 10_000)):
+        path = tmp_path / f"{name}.xlsx"
+        write_workbook(path, [page, styled, Table("L", pl.DataFrame({"n": range(rows)}))])
+        book = load_workbook(path)
+        looks.append(
+            [
+                (cell.value, cell.font.b, cell.fill.fgColor.rgb, cell.number_format, cell.data_type)
+                for sheet in ("P", "S")
+                for row in book[sheet].iter_rows(max_col=2)
+                for cell in row
+            ]
+        )
+        assert (book["P"].sheet_view.showGridLines, book["S"].freeze_panes) == (False, "A2")
+    assert looks[0] == looks[1]
 
 
 def test_a_free_page_can_hide_its_gridlines_and_merge(tmp_path: Path) -> None:
@@ -171,21 +202,23 @@ def test_a_type_no_cell_can_hold_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_keeps_the_earlier_file_and_names_the_path(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows", [5_000, 50_000])
+def test_a_full_disk_keeps_the_earlier_file_and_names_the_path(tmp_path: Path, rows: int) -> None:
     path = tmp_path / "report.xlsx"
     path.write_bytes(b"earlier")
-    frame = pl.DataFrame({"n": pl.int_range(50_000, eager=True).hash()})
+    frame = pl.DataFrame({"n": pl.int_range(rows, eager=True).hash()})
     with files_limited_to(20_000), pytest.raises(OSError, match=r"report\.xlsx"):
         write_workbook(path, [Table("S", frame)])
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("report.xlsx", b"earlier")]
 
 
-def test_a_sheet_too_large_for_a_plain_zip_is_written_in_its_wide_form(
+def test_a_sheet_too_large_for_a_plain_zip_continues_on_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("billing_pipeline.reports.workbook._ZIP32_LIMIT", 10_000)
-    write_workbook(tmp_path / "wide.xlsx", [Table("S", pl.DataFrame({"n": range(1_000)}))])
-    assert cells(tmp_path / "wide.xlsx", "S")[-1] == [999]
+    monkeypatch.setattr("billing_pipeline.reports.workbook._SHEET_BYTES", 40_000)
+    frame = pl.DataFrame({"n": range(1_000)})
+    assert write_workbook(tmp_path / "wide.xlsx", [Table("S", frame)]) == ("S", "S (2)")
+    assert cells(tmp_path / "wide.xlsx", "S (2)")[-1] == [999]
 
 
 @contextmanager

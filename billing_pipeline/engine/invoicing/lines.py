@@ -25,11 +25,11 @@ _GROUP = ["customer", "partner_key"]
 
 
 def invoice_lines(fact: pl.DataFrame, terms: InvoiceTerms, period: Period) -> pl.DataFrame:
-    """The invoice lines of a priced month: COLUMNS, then partner_key and `held` (why the line may not be imported, or
-    null).
+    """The invoice lines of a priced month: COLUMNS, then partner_key and `held` (why a line may not be imported).
 
-    Removed rows are in no invoice; unpriced rows count with zero, so a customer with nothing priced keeps its two zero
-    lines (decision 12). Lines of one invoice are consecutive; order: customer, partner id, line kind. Amount is AMOUNT.
+    Removed rows and rows of another month are in no invoice; other unpriced rows count with zero, so a customer with
+    nothing priced keeps its two zero lines (decision 12). Lines of one invoice are consecutive; order: customer,
+    partner id, line kind. Amount is AMOUNT.
     """
     groups = _totals(fact)
     held = invoice_groups(groups).select(*_GROUP, "token", "held")
@@ -57,7 +57,7 @@ def _totals(fact: pl.DataFrame) -> pl.DataFrame:
     fees = ("er_fee", "iu_fee", "next_day_er_fee", "next_day_iu_fee")
     return (
         fact.lazy()
-        .filter(pl.col("bucket") != "removed")
+        .filter((pl.col("bucket") != "removed") & (pl.col("fee_calc_status") != "other_month"))
         .group_by(
             pl.col("netsuite_customer_name").cast(pl.Categorical).alias("customer"),
             pl.col("partner_key").cast(pl.Categorical),

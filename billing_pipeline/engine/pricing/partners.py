@@ -16,14 +16,15 @@ def partner_pairs(usage: pl.DataFrame, rules: Rules) -> tuple[pl.DataFrame, pl.S
     """The distinct (PARTNER_ID, PARTNER_NAME) pairs of the rows, and each row's index into them.
 
     Columns: PARTNER_ID, PARTNER_NAME (raw), partner_key, name_key, customer ("" when unmapped), `first_position` (the
-    earliest row in pricing order that was not removed; null when all were).
+    earliest row in pricing order that is in this month's invoices; null when none is).
     """
     codes = usage.select(_code("PARTNER_ID") * 2**32 + _code("PARTNER_NAME")).to_series()
     distinct = codes.unique().sort()
     index = distinct.search_sorted(codes).cast(pl.UInt32).alias("pair")
-    kept = pl.col("position").filter(pl.col("decision").ne_missing("remove"))
+    invoiced = pl.col("decision").ne_missing("remove") & pl.col("input_status").ne_missing("other_month")
+    kept = pl.col("position").filter(invoiced)
     pairs = (
-        usage.select("position", "decision")
+        usage.select("position", "decision", "input_status")
         .with_columns(index)
         .with_row_index("row")
         .group_by("pair")

@@ -12,6 +12,7 @@ import polars as pl
 from billing_pipeline.engine.cells import parse_dates, parse_months
 from billing_pipeline.engine.errors import InputError, Problem
 from billing_pipeline.engine.period import Period
+from billing_pipeline.engine.usage.reading import other_month_problem
 
 ACTIONS = ("keep", "remove", "reassign", "set_date", "set_date_and_reassign")
 _DATED = ("set_date", "set_date_and_reassign")
@@ -72,7 +73,7 @@ def read_decisions(
     return pl.DataFrame(resolved, schema=_SCHEMA)
 
 
-def apply_decisions(usage: pl.LazyFrame, decisions: pl.DataFrame) -> pl.LazyFrame:
+def apply_decisions(usage: pl.LazyFrame, decisions: pl.DataFrame, period: Period) -> pl.LazyFrame:
     """The usage rows with `decisions` applied: removed rows are marked, partners and dates replaced, nothing is
     dropped.
 
@@ -85,13 +86,14 @@ def apply_decisions(usage: pl.LazyFrame, decisions: pl.DataFrame) -> pl.LazyFram
     merged = _per_row(decisions)
     joined = usage.join(merged.lazy(), on="position", how="left", maintain_order="left")
     dated, moved = pl.col("new_date_text").is_not_null(), pl.col("new_name").is_not_null()
-    date_problem = "FIRST_BILLABLE_ACTIVITY_DATE '"
-    only_date = pl.col("input_problem").str.starts_with(date_problem) & ~pl.col("input_problem").str.contains(
-        "; ", literal=True
+    only_date = pl.col("input_problem").str.starts_with("FIRST_BILLABLE_ACTIVITY_DATE '") & (pl.col("bad_cells") == 1)
+    readable = (dated & only_date).fill_null(value=False)
+    elsewhere = (pl.col("month") != period.first).fill_null(value=True)
+    kept = ((pl.col("row_action") == "keep") & (pl.col("input_status") == "other_month")).fill_null(value=False)
+    status = pl.when(readable & elsewhere).then(pl.lit("other_month")).when(~readable & ~kept).then("input_status")
+    problem = (
+        pl.when(readable & elsewhere).then(other_month_problem(period)).when(~readable & ~kept).then("input_problem")
     )
-    cured = (dated & only_date.fill_null(value=False)) | (
-        (pl.col("row_action") == "keep") & (pl.col("input_status") == "other_month")
-    ).fill_null(value=False)
     return joined.with_columns(
         pl.when(moved).then("new_name").otherwise("PARTNER_NAME").alias("PARTNER_NAME"),
         pl.when(moved).then("new_id").otherwise("PARTNER_ID").alias("PARTNER_ID"),
@@ -100,8 +102,8 @@ def apply_decisions(usage: pl.LazyFrame, decisions: pl.DataFrame) -> pl.LazyFram
         .otherwise("FIRST_BILLABLE_ACTIVITY_DATE")
         .alias("FIRST_BILLABLE_ACTIVITY_DATE"),
         pl.when(dated).then("new_date").otherwise("first_billable").alias("first_billable"),
-        pl.when(cured).then(None).otherwise("input_status").alias("input_status"),
-        pl.when(cured).then(None).otherwise("input_problem").alias("input_problem"),
+        status.alias("input_status"),
+        problem.alias("input_problem"),
         pl.col("row_action").alias("decision"),
     ).drop("row_action", "new_date_text", "new_date", "new_name", "new_id")
 

@@ -61,6 +61,8 @@ def source_rows(scan: pl.LazyFrame, structure: Structure) -> pl.LazyFrame:
         message = f"column {', '.join(missing)} is missing; the file has: {seen}"
         raise InputError(Problem(message, file=structure.name, line=1))
     rows = scan.rename(dict(zip(scan.collect_schema().names(), structure.columns, strict=True)))
+    if structure.quoted:  # a quoted empty cell is as empty as an unquoted one
+        rows = rows.with_columns(pl.when(pl.all() != "").then(pl.all()))
     if structure.blank is not None:
         rows = rows.with_row_index("_row").filter(~pl.col("_row").is_in(structure.blank.implode())).drop("_row")
     if "FIRST_BILLABLE_ACTIVITY_DATE" not in structure.columns:
@@ -96,7 +98,7 @@ def typed_rows(source: pl.LazyFrame, structure: Structure, period: Period) -> pl
     typed["users"] = users["value"].fill_null(0).cast(QUANTITY)  # a blank count is none
     typed["position"] = _pricing_position(cells["PARTNER_NAME"], typed["first_billable"])
     speed = pl.col("CURRENT_ACH_SPEED") if "CURRENT_ACH_SPEED" in cells.columns else pl.lit(None, pl.String)
-    typed["next_day"] = cells.select(_is_next_day(speed)).to_series()
+    typed["next_day"] = cells.with_columns(_is_next_day(speed).alias("next_day"))["next_day"]
     status = _status(cells, problems, months["value"], period)
     decided = pl.lit(None, pl.String).alias("decision")
     return tables.conform(pl.DataFrame(typed).hstack(status).with_columns(decided), tables.USAGE)
@@ -146,12 +148,19 @@ def _pricing_position(names: pl.Series, dates: pl.Series) -> pl.Series:
     return pl.Series("position", position)
 
 
+def other_month_problem(period: Period) -> pl.Expr:
+    """What is said of a row whose FOR_MONTH is not the file's month."""
+    text = key_text(pl.col("FOR_MONTH"))
+    return pl.format("FOR_MONTH '{}' is not the month of this file ({})", text, pl.lit(period.key))
+
+
 def _status(cells: pl.DataFrame, problems: dict[str, pl.Series], months: pl.Series, period: Period) -> pl.DataFrame:
-    """Columns input_status and input_problem: a cell that cannot be read, or a month that is not the file's."""
+    """Columns input_status, input_problem, bad_cells: cells that cannot be read, or a month that is not the file's."""
     found = {column: text for column, text in problems.items() if text.null_count() < len(text)}
     elsewhere = (months != period.first).fill_null(value=True)
     if not found and not elsewhere.any():
-        return pl.DataFrame({name: _empty(cells.height, pl.String()) for name in ("input_status", "input_problem")})
+        nothing = {name: _empty(cells.height, pl.String()) for name in ("input_status", "input_problem")}
+        return pl.DataFrame({**nothing, "bad_cells": pl.zeros(cells.height, pl.UInt8, eager=True)})
     texts = [text.alias(f"{column}:problem") for column, text in found.items()]
     said = [
         pl.when(pl.col(f"{column}:problem").is_not_null()).then(
@@ -160,18 +169,21 @@ def _status(cells: pl.DataFrame, problems: dict[str, pl.Series], months: pl.Seri
         for column in found
     ]
     bad = pl.concat_str(said, separator="; ", ignore_nulls=True) if said else pl.lit("")
-    month = pl.format(
-        "FOR_MONTH '{}' is not the month of this file ({})", key_text(pl.col("FOR_MONTH")), pl.lit(period.key)
-    )
+    count = pl.sum_horizontal(text.is_not_null() for text in said) if said else pl.lit(0)
     return (
         cells.hstack(texts)
-        .with_columns(bad.alias("bad"), elsewhere.alias("elsewhere"))
+        .with_columns(bad.alias("bad"), elsewhere.alias("elsewhere"), count.cast(pl.UInt8).alias("bad_cells"))
         .select(
             pl.when(pl.col("bad") != "")
             .then(pl.lit("bad_cell"))
             .when("elsewhere")
             .then(pl.lit("other_month"))
             .alias("input_status"),
-            pl.when(pl.col("bad") != "").then("bad").when("elsewhere").then(month).alias("input_problem"),
+            pl.when(pl.col("bad") != "")
+            .then("bad")
+            .when("elsewhere")
+            .then(other_month_problem(period))
+            .alias("input_problem"),
+            "bad_cells",
         )
     )

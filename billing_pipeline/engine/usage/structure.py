@@ -24,6 +24,7 @@ from billing_pipeline.engine.errors import InputError, Problem
 
 _QUOTE, _COMMA, _NEWLINE, _RETURN = b'",\n\r'
 _NOT_STRUCTURE = bytes(sorted(set(range(256)) - set(b'",\n')))  # deleting these leaves quotes, commas and newlines
+_LONGEST_RECORD = 1 << 20  # bytes; more means a quote that is never closed, or no text file at all
 _MOST_PROBLEMS = 50  # a file with more ragged rows than this is told by its first ones
 _Bytes = npt.NDArray[np.uint8]
 
@@ -38,6 +39,7 @@ class Structure:
     header: tuple[str, ...]  # as written
     columns: tuple[str, ...]  # normalised, upper case
     records: int  # data records, blank lines not counted
+    quoted: bool  # some cell is quoted
     lines: pl.Series | None  # physical line of each record when it is not simply record number + 2
     blank: pl.Series | None  # ordinals (0 = first line after the header) that a CSV reader sees as empty rows
 
@@ -63,7 +65,7 @@ def check_structure(blocks: Iterable[bytes], name: str) -> Structure:
     lines, blank = scan.places()
     if scan.records == 0:
         raise InputError(Problem("has a header but no rows; is the export still being written?", file=name))
-    return Structure(name, digest.hexdigest(), size, scan.header, scan.columns, scan.records, lines, blank)
+    return Structure(name, digest.hexdigest(), size, scan.header, scan.columns, scan.records, scan.quoted, lines, blank)
 
 
 class _Scan:
@@ -74,6 +76,7 @@ class _Scan:
         self.header: tuple[str, ...] = ()
         self.columns: tuple[str, ...] = ()
         self.records = 0
+        self.quoted = False
         self._tail = b""
         self._line = 1  # physical line at which the next block's first record starts
         self._ordinals = 0  # rows a CSV reader has seen, blank ones too
@@ -137,6 +140,7 @@ class _Scan:
         inside = np.bitwise_xor.accumulate(quotes)
         ends = np.flatnonzero((np.frombuffer(data, np.uint8) == _NEWLINE) & ~inside)
         if not len(ends):
+            self._refuse_endless(data, 1)
             return data
         end = int(ends[0])
         text = data[:end].decode("utf-8").removeprefix("\ufeff").rstrip("\r")
@@ -156,6 +160,11 @@ class _Scan:
             raise InputError(problems)
         return names
 
+    def _refuse_endless(self, record: bytes, line: int) -> None:
+        if len(record) > _LONGEST_RECORD:
+            message = f"a row of more than {_LONGEST_RECORD >> 20} MiB begins here; is a quote never closed?"
+            raise InputError([*self._problems, self._problem(message, line)])
+
     def _problem(self, message: str, line: int) -> Problem:
         return Problem(message, file=self.name, line=line)
 
@@ -173,6 +182,7 @@ class _Scan:
                 self._ordinals += count
                 self.records += count
                 return
+        self.quoted |= b'"' in skeleton
         array = np.frombuffer(data, np.uint8)
         inside = np.bitwise_xor.accumulate(array == _QUOTE)
         ends = np.flatnonzero((array == _NEWLINE) & ~inside)
@@ -180,6 +190,7 @@ class _Scan:
         self._tail = data[cut:]
         if cut:
             self._record_by_record(array[:cut], inside[:cut], width)
+        self._refuse_endless(self._tail, self._line)
 
     def _record_by_record(self, array: _Bytes, inside: npt.NDArray[np.bool_], width: int) -> None:
         """A block with quotes, blank lines or ragged rows: fields, lengths and lines per record, still vectorised."""
@@ -195,9 +206,24 @@ class _Scan:
         for at in np.flatnonzero((fields != width) & ~blank)[: _MOST_PROBLEMS - len(self._problems)]:
             message = f"has {fields[at]} fields where the header has {width}"
             self._problems.append(self._problem(message, int(lines[at])))
+        for at in _stray_quotes(array, inside)[: max(0, _MOST_PROBLEMS - len(self._problems))]:
+            message = "has a quote inside a cell that is not doubled, or text beside a quoted cell"
+            self._problems.append(self._problem(message, int(self._line + newline[:at].sum())))
         self._blank.append(self._ordinals + np.flatnonzero(blank))
         self._lines.append(lines[~blank].astype(np.int64))
         self._regular &= not blank.any() and int(physical[-1]) == len(ends)
         self._line += int(physical[-1])
         self._ordinals += len(ends)
         self.records += int((~blank).sum())
+
+
+def _stray_quotes(array: _Bytes, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Positions of quotes that neither open a cell at its start nor close it at its end nor stand doubled in it."""
+    at = np.flatnonzero(array == _QUOTE)
+    before = np.where(at > 0, array[at - 1], _NEWLINE)
+    after = array[np.minimum(at + 1, len(array) - 1)]
+    opens = inside[at]
+    fine = np.where(
+        opens, np.isin(before, (_COMMA, _NEWLINE, _QUOTE)), np.isin(after, (_COMMA, _NEWLINE, _RETURN, _QUOTE))
+    )
+    return at[~fine]

@@ -1,0 +1,27 @@
+"""Figures as text inside a sentence: no needless zeros, no lost digits, and what rounding did.
+
+What belongs here: expressions from decimals to text. What does not: tables and files, which format columns themselves.
+"""
+
+import polars as pl
+
+_ROUNDED = "{} -> {}"
+
+
+def quantity_text(value: pl.Expr) -> pl.Expr:
+    """A QUANTITY without needless zeros: 12, 1.5."""
+    return value.cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
+
+
+def price_text(value: pl.Expr) -> pl.Expr:
+    """A price or an amount with every digit it has and at least two decimals: 9.50, 0.335."""
+    return value.cast(pl.String).str.replace(r"(\.[0-9]{2}(?:[0-9]*[1-9])?)0*$", "$1")
+
+
+def rounding_text(exact: pl.Expr, amount: pl.Expr) -> pl.Expr:
+    """The exact value and, when it has fractions of a cent, the amount it becomes: `1.34`, `1.005 -> 1.01`."""
+    return (
+        pl.when(exact == amount)
+        .then(price_text(amount))
+        .otherwise(pl.format(_ROUNDED, price_text(exact), price_text(amount)))
+    )
