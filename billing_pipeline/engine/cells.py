@@ -93,6 +93,11 @@ def key_text(text: pl.Expr) -> pl.Expr:
     return text.str.strip_chars().fill_null("")
 
 
+def has_text(text: pl.Expr) -> pl.Expr:
+    """Whether key_text() would leave anything: cheaper than comparing it."""
+    return text.str.contains(r"\S").fill_null(value=False)
+
+
 def header_name(text: str) -> str:
     """A column header as it is matched: lower case, runs of other characters than a-z, 0-9 as one underscore.
 

@@ -16,7 +16,13 @@ from xlsxturbo.types import ColumnFormat
 
 FAST = 1  # zlib level: half the time of level 6, a quarter more bytes
 _CORE = "docProps/core.xml"  # where the library notes the time of writing
-_BEGINNING = b"2000-01-01T00:00:00Z"
+_UNDATED = ((rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"2000-01-01T00:00:00Z"),)
+_BARE = (
+    (rb"(?=<dimension )", b'<sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>'),
+    (rb"<sheetView ", b'<sheetView showGridLines="0" '),
+    (rb"(<pageMargins [^>]*/>)", rb'\1<pageSetup orientation="landscape" fitToHeight="0"/>'),
+)
+_Changes = tuple[tuple[bytes, bytes], ...]  # patterns and what takes their place
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +73,13 @@ def set_widths(widths: Sequence[float]) -> dict[int, float]:
 
 
 def finish(path: Path, bare: Collection[int]) -> None:
-    """What the library has no option for: a fixed time of creation, and sheets without gridlines (numbers from 1).
+    """What the library has no option for: a fixed time of creation, and sheets (numbers from 1) without gridlines, as
+    wide as the paper when printed.
 
     The members before the first changed one stay where they are, the others move as they are: nothing is compressed
     again. A zip member is self-contained, so its bytes are valid at any place the directory names.
     """
-    changes = {
-        f"xl/worksheets/sheet{number}.xml": (rb"<sheetView ", b'<sheetView showGridLines="0" ') for number in bare
-    }
-    changes[_CORE] = (rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", _BEGINNING)
+    changes = {f"xl/worksheets/sheet{number}.xml": _BARE for number in bare} | {_CORE: _UNDATED}
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=FAST) as package:
         members = package.infolist()
         first = next(index for index, member in enumerate(members) if member.filename in changes)
@@ -93,12 +97,13 @@ def finish(path: Path, bare: Collection[int]) -> None:
                 _append(package, member, content)
 
 
-def _content(
-    package: zipfile.ZipFile, member: zipfile.ZipInfo, end: int, changes: Mapping[str, tuple[bytes, bytes]]
-) -> bytes:
+def _content(package: zipfile.ZipFile, member: zipfile.ZipInfo, end: int, changes: Mapping[str, _Changes]) -> bytes:
     """The new text of a changed member, or all bytes of another one, which lie before `end`."""
     if member.filename in changes:
-        return re.sub(*changes[member.filename], package.read(member))
+        content = package.read(member)
+        for pattern, text in changes[member.filename]:
+            content = re.sub(pattern, text, content)
+        return content
     file = cast(BinaryIO, package.fp)
     file.seek(member.header_offset)
     return file.read(end - member.header_offset)

@@ -34,7 +34,7 @@ class RunSets:
     def committed_months(self) -> list[Period]:
         """Months with at least one committed run."""
         return sorted(
-            {Period.parse(path.parent.parent.name) for path in self.outputs_dir.glob(f"runs/[!.]*/{_COMMITTED}")}
+            {Period.parse(path.parent.parent.name) for path in self.outputs_dir.glob(f"runs/[0-9]*/{_COMMITTED}")}
         )
 
     def stale_files(self, manifest: dict[str, Any]) -> list[str]:

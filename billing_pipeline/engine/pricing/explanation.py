@@ -11,8 +11,8 @@ import polars as pl
 from billing_pipeline.engine.cells import key_text
 from billing_pipeline.engine.invoicing.holds import COLLISION, invoice_groups
 from billing_pipeline.engine.money import AMOUNT, QUANTITY
-from billing_pipeline.engine.pricing.figures import price_text, quantity_text, rounding_text
-from billing_pipeline.engine.pricing.tiers import effective_tiers, plans
+from billing_pipeline.engine.pricing.figures import price_text, quantity_text, range_text, rounding_text
+from billing_pipeline.engine.pricing.tiers import UNIT, effective_tiers, plans, units
 from billing_pipeline.engine.rules import Rules
 
 _METHODS = {
@@ -31,7 +31,6 @@ _RUNNING = {  # at row {} of {}: {} before it and {} of its own
     "FLAT": "rows so far, at row {} of {} in pricing order: {} before + {}",
 }
 _OWN_USERS = "users of this row"
-_OPEN_TIER, _CLOSED_TIER = "{} and up", "{} to {}"
 _INSIDE = "{} lies in {}"
 _SEVERAL = "{} lies in {} tiers; the one that starts highest applies: {}"
 _BELOW = "{} lies below every tier; the lowest applies: {}"
@@ -91,7 +90,7 @@ def explanations(fact: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     of_priced = {name: pl.when(_priced).then(text) for name, text in (_tier_reasons() | _workings()).items()}
     added = {"outcome": _outcome(), **of_priced, **_minimum()}
     return (
-        rows.with_columns(tier=_tier_text())
+        rows.with_columns(tier=range_text(pl.col("tier_start"), pl.col("tier_end")))
         .sort("partner_key", _true_up, "position", maintain_order=True)
         .with_columns(**added)
         .select(*_KEPT, *added, *_PRICES, *_CELLS, "minimum_cell")
@@ -170,12 +169,17 @@ def _fits(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """How each metric value meets its partner's tiers: `covering` tiers, `below` all of them, `floored` to 1 first."""
     floored = (pl.col("tier_type") == "SPLIT") & (pl.col("metric") != "IU_PER_ER") & (pl.col("metric_value_used") <= 0)
     values = rows.filter(_priced).select("partner_key", "metric_value_used", floored=floored).unique()
-    looked_up = pl.when("floored").then(pl.lit("1").cast(QUANTITY)).otherwise("metric_value_used")
-    covers = (pl.col("start") <= looked_up) & (looked_up <= pl.col("end")).fill_null(value=True)
+    values = values.with_columns(value=pl.when("floored").then(UNIT).otherwise(units("metric_value_used")))
+    tiers = effective_tiers(rules.tiers).select("partner_key", start=units("start"), end=units("end"))
+    covers = (pl.col("start") <= pl.col("value")) & (pl.col("value") <= pl.col("end")).fill_null(value=True)
     return (
-        values.join(effective_tiers(rules.tiers).select("partner_key", "start", "end"), on="partner_key")
-        .group_by("partner_key", "metric_value_used", "floored")
-        .agg(covers.sum().alias("covering"), (looked_up < pl.col("start")).all().alias("below"))
+        values.with_row_index("number")
+        .join(tiers, on="partner_key")
+        .group_by("number")
+        .agg(covers.sum().alias("covering"), (pl.col("value") < pl.col("start")).all().alias("below"))
+        .sort("number")
+        .hstack(values.select("partner_key", "metric_value_used", "floored"))
+        .drop("number")
     )
 
 
@@ -225,7 +229,7 @@ def _tier_reasons() -> dict[str, pl.Expr]:
             (pl.col("below"), pl.format(_BELOW, looked_up, "tier")),
             (pl.lit(value=True), pl.format(_GAP, looked_up, "tier")),
         ),
-        "tier": _tier_text(),
+        "tier": range_text(pl.col("tier_start"), pl.col("tier_end")),
     }
 
 
@@ -269,15 +273,6 @@ def _minimum() -> dict[str, pl.Expr]:
             _DIFFERENCE, amount, fees, rounding_text(short, pl.col("partner_minimum_shortfall"))
         ),
     }
-
-
-def _tier_text() -> pl.Expr:
-    start, end = quantity_text(pl.col("tier_start")), quantity_text(pl.col("tier_end"))
-    return (
-        pl.when(pl.col("tier_end").is_null())
-        .then(pl.format(_OPEN_TIER, start))
-        .otherwise(pl.format(_CLOSED_TIER, start, end))
-    )
 
 
 def _product(price: str, amount: str) -> pl.Expr:

@@ -3,9 +3,11 @@
 Source: spec 2.3 (volumes), 2.4 (pass 1); decisions 1, 5, 7.
 """
 
+from itertools import product
+
 import polars as pl
 
-from billing_pipeline.engine.cells import key_text
+from billing_pipeline.engine.cells import has_text, key_text
 from billing_pipeline.engine.money import AMOUNT, QUANTITY, cents, product_cents
 from billing_pipeline.engine.pricing.tiers import UNIT, effective_tiers, plans, steps, units
 from billing_pipeline.engine.rules import Rules
@@ -26,8 +28,7 @@ def row_fees(usage: pl.DataFrame, pairs: pl.DataFrame, pair: pl.Series, rules: R
         users0=usage.select(units("users").clip(0)).to_series(),
     )
     priced = rows["status"].is_null()
-    company = usage.select(_company_key()).to_series() if _needs_companies(partners) else None
-    rows = rows.with_columns(value=_metric_values(rows, partners, company, priced))
+    rows = rows.with_columns(value=_metric_values(rows, partners, usage.select("ER_ID", "ER_NAME"), priced))
     tiers, tier = _tier_of(rows, partners, priced, rules)
     return _fees(rows.with_columns(tier=tier), tiers, partners, pair)
 
@@ -49,7 +50,7 @@ def _status(usage: pl.DataFrame, partners: pl.DataFrame, pair: pl.Series) -> pl.
         .when(pl.col("mode").is_null())
         .then(pl.lit("missing_tier"))
     ).to_series()
-    no_company = (key_text(pl.col("ER_ID")) == "") & (key_text(pl.col("ER_NAME")) == "")
+    no_company = ~has_text(pl.col("ER_ID")) & ~has_text(pl.col("ER_NAME"))
     return usage.select(
         pl.when(pl.col("decision").eq_missing("remove"))
         .then(pl.lit("removed"))
@@ -70,41 +71,27 @@ def _company_key() -> pl.Expr:
     return pl.when(identifier != "").then(identifier).otherwise(key_text(pl.col("ER_NAME")).str.to_lowercase())
 
 
-def _needs_companies(partners: pl.DataFrame) -> bool:
-    return bool((partners["metric"] == "ER").any())
-
-
-def _metric_values(
-    rows: pl.DataFrame, partners: pl.DataFrame, company: pl.Series | None, priced: pl.Series
-) -> pl.Series:
+def _metric_values(rows: pl.DataFrame, partners: pl.DataFrame, companies: pl.DataFrame, priced: pl.Series) -> pl.Series:
     """The metric value of each priced row in 1/UNIT: own users, partner volume, or running volume in pricing order."""
     plan = partners.unique("number", keep="first").select("number", "mode", "metric")
     work = rows.select("number", "position", "users0", row=pl.int_range(pl.len(), dtype=pl.UInt32)).filter(priced)
-    if company is not None:
-        work = work.with_columns(company=company.filter(priced))
-    weights = {"IU": pl.col("users0"), "FLAT": pl.lit(UNIT, pl.Int64), "ER": _first_seen().cast(pl.Int64) * UNIT}
-    values = [work.select("row", "users0").rename({"users0": "value"})]
-    for metric, weight in weights.items():
-        for mode in ("ALL_IN", "SPLIT"):
-            numbers = plan.filter((pl.col("metric") == metric) & (pl.col("mode") == mode))["number"]
-            if numbers.is_empty():
-                continue
-            part = work.filter(pl.col("number").is_in(numbers.implode()))
-            if mode == "SPLIT":
-                part = part.sort("position")
-                part = part.with_columns(weight=weight).with_columns(value=pl.col("weight").cum_sum().over("number"))
-            else:
-                volume = part.with_columns(weight=weight).group_by("number").agg(pl.col("weight").sum().alias("value"))
-                part = part.join(volume, on="number", how="left", maintain_order="left")
-            values.append(part.select("row", "value"))
-    result = pl.repeat(None, rows.height, dtype=pl.Int64, eager=True)
-    for part in values:
-        result = result.scatter(part["row"], part["value"])
+    result = pl.repeat(None, rows.height, dtype=pl.Int64, eager=True).scatter(work["row"], work["users0"])
+    for metric, mode in product(("IU", "FLAT", "ER"), ("ALL_IN", "SPLIT")):
+        numbers = plan.filter((pl.col("metric") == metric) & (pl.col("mode") == mode))["number"]
+        if numbers.is_empty():
+            continue
+        part = work.filter(pl.col("number").is_in(numbers.implode()))
+        part = part.sort("position") if mode == "SPLIT" else part
+        if metric == "ER":
+            company = companies[part["row"]].select(_company_key().alias("company"))
+            first = part.select("number").hstack(company).select(pl.struct("number", "company").is_first_distinct())
+            part = part.with_columns(weight=first.to_series().cast(pl.Int64) * UNIT)
+        else:
+            part = part.with_columns(weight=pl.col("users0") if metric == "IU" else pl.lit(UNIT, pl.Int64))
+        weight = pl.col("weight").cum_sum() if mode == "SPLIT" else pl.col("weight").sum()
+        values = part.select("row", value=weight.over("number"))
+        result = result.scatter(values["row"], values["value"])
     return result
-
-
-def _first_seen() -> pl.Expr:
-    return pl.struct("number", "company").is_first_distinct()
 
 
 def _tier_of(

@@ -6,6 +6,7 @@ What belongs here: expressions from decimals to text. What does not: tables and 
 import polars as pl
 
 _ROUNDED = "{} -> {}"
+_OPEN, _CLOSED = "{} and up", "{} to {}"
 
 
 def quantity_text(value: pl.Expr) -> pl.Expr:
@@ -15,7 +16,15 @@ def quantity_text(value: pl.Expr) -> pl.Expr:
 
 def price_text(value: pl.Expr) -> pl.Expr:
     """A price or an amount with every digit it has and at least two decimals: 9.50, 0.335."""
-    return value.cast(pl.String).str.replace(r"(\.[0-9]{2}(?:[0-9]*[1-9])?)0*$", "$1")
+    whole_cents = value.cast(pl.Decimal(38, 2))
+    exact = value.cast(pl.String).str.strip_chars_end("0")
+    return pl.when(value == whole_cents).then(whole_cents.cast(pl.String)).otherwise(exact)
+
+
+def range_text(start: pl.Expr, end: pl.Expr) -> pl.Expr:
+    """The bounds of a tier, an open one having no end: `1 to 10`, `11 and up`."""
+    first, last = quantity_text(start), quantity_text(end)
+    return pl.when(end.is_null()).then(pl.format(_OPEN, first)).otherwise(pl.format(_CLOSED, first, last))
 
 
 def rounding_text(exact: pl.Expr, amount: pl.Expr) -> pl.Expr:
