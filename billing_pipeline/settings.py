@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     start_month: str = Field(default="2020-01", description="first month that can be billed, YYYY-MM")
     timezone: str = Field(default="UTC", description="zone in which months begin and schedules tick")
     readback_rows: int = Field(
-        default=250_000,
+        default=50_000,
         ge=0,
         description="partner workbooks are read back in full up to this many rows, then sampled, and said",
     )

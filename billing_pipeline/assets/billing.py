@@ -9,7 +9,7 @@ import polars as pl
 from billing_pipeline.assets.drafts import CONTROLS_FILE, INVOICE_KINDS, draft_id, file_table
 from billing_pipeline.assets.metadata import month_asset, preview
 from billing_pipeline.engine.close import conservation
-from billing_pipeline.engine.invoicing import COLUMNS, invoice_lines, split_lines
+from billing_pipeline.engine.invoicing import COLUMNS, LINES_NEED, invoice_lines, split_lines
 from billing_pipeline.engine.pricing import NEEDS, draft
 from billing_pipeline.engine.pricing import priced_rows as price
 from billing_pipeline.engine.pricing.controls import NAMES
@@ -70,11 +70,7 @@ def netsuite_invoices(
 ) -> pl.DataFrame:
     """File table of the import parts and the held file."""
     period = period_of(context)
-    fact = priced_rows.select(
-        "netsuite_customer_name", "partner_key", "PARTNER_ID", "position", "row_type", "bucket", "fee_calc_status", "draft",
-        "er_fee",
-        "iu_fee", "next_day_er_fee", "next_day_iu_fee", "total_fee",
-    ).collect()  # fmt: skip
+    fact = priced_rows.select(*LINES_NEED, "draft").collect()
     lines = invoice_lines(fact, profile.invoice, period)
     ready, held = lines.filter(pl.col("held").is_null()), lines.filter(pl.col("held").is_not_null())
     folder = outputs.draft_folder(period, run_of(context))

@@ -21,8 +21,9 @@ def doctor(
 ) -> None:
     """Say what is configured and where it comes from, what can be reached, what is stale, what is missing.
 
-    Looks at the installation of the settings (BILLING_*), changes nothing. Exit code 0: all is fine. 3: something needs
-    a person, and what to do stands beside it. 2: a setting cannot be used.
+    Looks at the installation that the settings (BILLING_*) describe; changes nothing.
+
+    Exit code 0: all is fine. 3: something needs a person. 2: a setting cannot be used.
 
     [bold]Examples[/bold]
 

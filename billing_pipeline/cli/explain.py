@@ -25,8 +25,9 @@ def explain(
 ) -> None:
     """Show why each amount is what it is: the volume, the tier, the rules cells, the rounding, the monthly minimum.
 
-    Reads the latest committed run of the month and the rules it priced with; computes no new amount. Exit code 0: done.
-    2: the month, the partner or the company is unknown.
+    Reads the latest committed run of the month and the rules it priced with.
+
+    Exit code 0: done. 2: the month, the partner or the company is unknown.
 
     [bold]Examples[/bold]
 

@@ -63,7 +63,7 @@ def configured(settings: Settings, environ: Mapping[str, str]) -> list[dict[str,
             "source": "environment" if name in settings.model_fields_set else "default",
             "help": field.description or "",
         }
-        for name, field in Settings.model_fields.items()
+        for name, field in type(settings).model_fields.items()
     ]
     home = environ.get("DAGSTER_HOME") or None
     return [
@@ -77,7 +77,7 @@ def findings(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     load_profile(settings.profile)
     outputs = OutputFiles(settings.outputs_folder, settings.data_dir)
     return [
-        *_unknown_settings(environ),
+        *_unknown_settings(type(settings), environ),
         _folder("data folder", settings.data_dir, "BILLING_DATA_DIR"),
         *_usage(settings),
         _rules(settings.rules_path),
@@ -88,8 +88,8 @@ def findings(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     ]
 
 
-def _unknown_settings(environ: Mapping[str, str]) -> Iterator[Finding]:
-    known = [f"BILLING_{name.upper()}" for name in Settings.model_fields]
+def _unknown_settings(settings: type[Settings], environ: Mapping[str, str]) -> Iterator[Finding]:
+    known = [f"BILLING_{name.upper()}" for name in settings.model_fields]
     for name in sorted(environ):
         if name.startswith("BILLING_") and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -200,9 +200,8 @@ def _month(period: Period, usage: list[Path], outputs: OutputFiles, *, billable:
     again = f"run close_month for {period}"
     if manifest is None:
         if not billable:
-            return Finding(
-                subject, ATTENTION, "lies before BILLING_START_MONTH or in the future", "it cannot be billed"
-            )
+            found = "has a usage file, but lies before BILLING_START_MONTH or in the future"
+            return Finding(subject, ATTENTION, found, "set BILLING_START_MONTH, or take the file away")
         return Finding(subject, ATTENTION, "has a usage file, but nothing is published", again)
     stale = outputs.stale_files(manifest)
     if stale:

@@ -53,9 +53,11 @@ def diff(
 ) -> None:
     """List what changed between two rules workbooks, cell by cell.
 
-    Rows are matched by partner and tier, wherever they moved; values are compared, not spellings ($7.13 is 7.13).
-    Cells are those of the new workbook, of the old one for what was removed. Exit code 0, changes or not. 2: a workbook
-    cannot be read.
+    Rows are matched by partner and tier, wherever they moved.
+    Values are compared, not spellings: $7.13 is 7.13.
+    Cells are those of the new workbook, of the old one for what was removed.
+
+    Exit code 0: done, changes or not. 2: a workbook cannot be read.
 
     [bold]Example[/bold]
 

@@ -28,31 +28,21 @@ Schema = Mapping[str, pl.DataType | type[pl.DataType]]
 _READ_AS: dict[Any, fastexcel.DType] = {pl.String: "string", pl.Boolean: "boolean"}
 
 
-def read_table(path: Path, sheet: str, columns: Schema) -> pl.DataFrame:
+def read_table(path: Path, sheet: str, columns: Schema, book: fastexcel.ExcelReader | None = None) -> pl.DataFrame:
     """The named columns of a sheet written as a table, its continuation sheets included, in the types asked for.
 
     Types: String, Boolean, Decimal, and integers. Blank cells are null. InputError with file, sheet and column when
-    the workbook, a sheet or a column is missing, or a number has more decimals than its type.
+    the workbook, a sheet or a column is missing, or a number has more decimals than its type. `book`: the workbook,
+    when it has been opened already.
     """
-    book = _open(path)
+    book = book or open_workbook(path)
     pieces = [_piece(book, path, name, columns, more) for name, more in _sheets(book, path, sheet)]
     return pl.concat(pieces)
 
 
-def row_count(path: Path, sheet: str) -> int:
-    """Rows of a table below the header, over all of its sheets. Errors as `read_table`."""
-    book = _open(path)
-    first: dict[str | int, fastexcel.DType] = {0: "string"}
-    heights = (
-        book.load_sheet(name, use_columns=[0], dtypes=first).total_height for name, _ in _sheets(book, path, sheet)
-    )
-    notes = sum(more for _, more in _sheets(book, path, sheet))
-    return sum(heights) - notes
-
-
-def fee_summary_total(path: Path) -> Decimal:
+def fee_summary_total(path: Path, book: fastexcel.ExcelReader | None = None) -> Decimal:
     """The amount beside `Total Fees` in a partner workbook. InputError when there is not exactly one."""
-    book = _open(path)
+    book = book or open_workbook(path)
     name, _ = next(_sheets(book, path, FEE_SUMMARY))
     dtypes: dict[str | int, fastexcel.DType] = {2: "string", 3: "string"}
     labels, texts = book.load_sheet(name, header_row=None, use_columns=[2, 3], dtypes=dtypes).to_polars()
@@ -66,7 +56,8 @@ def fee_summary_total(path: Path) -> Decimal:
     return total
 
 
-def _open(path: Path) -> fastexcel.ExcelReader:
+def open_workbook(path: Path) -> fastexcel.ExcelReader:
+    """The workbook, ready to be read more than once. InputError when it is damaged, FileNotFoundError when absent."""
     try:
         return fastexcel.read_excel(path)
     except fastexcel.FastExcelError as error:

@@ -7,7 +7,7 @@ import polars as pl
 
 from billing_pipeline.engine.pricing.partners import with_keys
 
-ROSTER_ROWS = 20_000  # above this many rows the roster lists the companies of flagged partners only, and says so
+ROSTER_ROWS = 20_000  # above this many rows the roster lists the flagged rows only, and says so
 _TEXTS = ("COMPANY_UUID", "ER_NAME", "ER_ID", "PARTNER_NAME", "PARTNER_ID", "TOTAL_INDIVIDUAL_USERS")
 _ROSTER = ("COMPANY_UUID", "ER_NAME", "ER_ID", "TOTAL_INDIVIDUAL_USERS")
 
@@ -21,7 +21,7 @@ def review_document(
     """
     rows = with_keys(usage.with_columns(pl.lit(None, pl.String).alias(c) for c in _TEXTS if c not in usage.columns))
     all_rows = usage.height <= ROSTER_ROWS
-    roster = rows if all_rows else rows.filter(pl.col("partner_key").is_in(flags["partner_key"].unique().implode()))
+    roster = rows if all_rows else rows.filter(pl.col("position").is_in(flags["row_index"].unique().implode()))
     by_type = flags.group_by("flag_type", maintain_order=True).len()
     return {
         **about,
@@ -32,7 +32,7 @@ def review_document(
         "all_partners": _partners(rows),
         "partner_company_roster": _rosters(roster),
         "status": "review_required" if flags["decision"].null_count() else "clean",
-        "partner_company_roster_scope": "all partners" if all_rows else "partners with flags",
+        "partner_company_roster_scope": "all rows" if all_rows else "flagged rows",
         "warnings": warnings.to_dicts(),
     }
 

@@ -11,7 +11,7 @@ from billing_pipeline.engine.invoicing import COLUMNS, import_problems
 from billing_pipeline.engine.money import AMOUNT, total
 from billing_pipeline.engine.pricing.controls import ReadBack
 from billing_pipeline.reports.billing import FEE_DETAIL
-from billing_pipeline.reports.readback import fee_summary_total, read_table
+from billing_pipeline.reports.readback import fee_summary_total, open_workbook, read_table
 
 _FEES = {"er_fee": AMOUNT, "iu_fee": AMOUNT, "total_fee": AMOUNT}
 
@@ -51,9 +51,10 @@ def read_back(
 
 
 def _partner(path: str) -> tuple[int, Decimal, Decimal, Decimal, Decimal]:
-    detail = read_table(Path(path), FEE_DETAIL, _FEES)
+    book = open_workbook(Path(path))
+    detail = read_table(Path(path), FEE_DETAIL, _FEES, book)
     er_fee, iu_fee, fees = (total(detail[name]) for name in _FEES)
-    return detail.height, er_fee, iu_fee, fees, fee_summary_total(Path(path))
+    return detail.height, er_fee, iu_fee, fees, fee_summary_total(Path(path), book)
 
 
 def _invoice_file(path: Path) -> pl.DataFrame:

@@ -7,4 +7,4 @@ class Gate(dg.ConfigurableResource["Gate"]):
     """`gated`: undecided flags close the gate (the automatic path); otherwise they are only counted (ad-hoc runs)."""
 
     gated: bool = True
-    readback_rows: int = 250_000
+    readback_rows: int = 50_000

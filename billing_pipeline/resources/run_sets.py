@@ -51,7 +51,7 @@ class RunSets:
         path = self._of_kind(manifest, "rules")
         rules = read_workbook(read_whole(path), path.name)
         if rules.sha256 != manifest["rules_file"]["sha256"]:
-            raise InputError(Problem("is no longer the workbook that the run priced with", file=str(path)))
+            raise InputError(Problem("is no longer the workbook that the run priced with", file=path.name))
         return rules
 
     def priced_rows(self, manifest: dict[str, Any]) -> pl.LazyFrame:

@@ -21,6 +21,12 @@ COLUMNS = (
     "Amount",
     "Product",
 )
+_FEES = ("er_fee", "iu_fee", "next_day_er_fee", "next_day_iu_fee")
+LINES_NEED = (
+    "netsuite_customer_name", "partner_key", "PARTNER_ID", "position", "row_type", "bucket", "fee_calc_status", *_FEES,
+    "total_fee",
+)  # fmt: skip
+"""The columns of the fact table that invoice_lines() reads."""
 _GROUP = ["customer", "partner_key"]
 
 
@@ -54,7 +60,6 @@ def invoice_lines(fact: pl.DataFrame, terms: InvoiceTerms, period: Period) -> pl
 
 def _totals(fact: pl.DataFrame) -> pl.DataFrame:
     usage, true_up = pl.col("row_type") == "usage", pl.col("row_type") == "min_trueup"
-    fees = ("er_fee", "iu_fee", "next_day_er_fee", "next_day_iu_fee")
     return (
         fact.lazy()
         .filter((pl.col("bucket") != "removed") & (pl.col("fee_calc_status") != "other_month"))
@@ -66,7 +71,7 @@ def _totals(fact: pl.DataFrame) -> pl.DataFrame:
             pl.col("PARTNER_ID").sort_by("position").first(),
             usage.any().alias("has_usage"),
             true_up.any().alias("has_true_up"),
-            *(pl.col(fee).filter(usage).sum() for fee in fees),
+            *(pl.col(fee).filter(usage).sum() for fee in _FEES),
             pl.col("total_fee").filter(true_up).sum().alias("minimum_fee"),
         )
         .with_columns(

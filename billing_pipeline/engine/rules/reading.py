@@ -80,18 +80,18 @@ def read_sheets(data: bytes, name: str) -> tuple[dict[str, Sheet], list[Problem]
     keeps, percentages as they are shown (`5%`), dates as YYYY-MM-DD, booleans as TRUE or FALSE; a cell holding only
     blanks is missing. An unreadable file is an InputError. Source: spec 1.7, decision 5.
     """
-    _refuse_unreadable(data, name)
+    calculated = _refuse_unreadable(data, name)
     sheets: dict[str, Sheet] = {}
     problems: list[Problem] = []
     try:
-        with _opened(data, data_only=True) as values, _opened(data, data_only=False) as formulas:
+        with _opened(data, data_only=True) as values, _formulas(data, calculated) as formulas:
             missing = [title for title in FIELDS if title not in values]
             if missing:
                 problems.append(Problem(messages.missing_sheets(missing, list(values)), file=name))
             for title in FIELDS:
                 if title not in missing:
                     columns, found = _columns(values[title], name)
-                    sheet = _sheet(values[title], formulas[title], columns)
+                    sheet = _sheet(values[title], formulas.get(title), columns)
                     problems += found
                     if sheet is None:
                         problems.append(Problem(messages.TOO_MANY_ROWS, file=name, sheet=title))
@@ -102,16 +102,29 @@ def read_sheets(data: bytes, name: str) -> tuple[dict[str, Sheet], list[Problem]
     return sheets, problems
 
 
-def _refuse_unreadable(data: bytes, name: str) -> None:
+def _refuse_unreadable(data: bytes, name: str) -> bool:
+    """Refuse what is no workbook or too large to unpack; whether any of its sheets has formulas."""
     if data.startswith(_OLE_MAGIC):
         raise InputError(Problem(messages.PROTECTED, file=name))
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             unpacked = sum(part.file_size for part in archive.infolist())
+            if unpacked <= MAX_UNPACKED_BYTES:
+                return any(b"<f" in archive.read(part) for part in archive.namelist() if "worksheets/" in part)
     except Exception as error:  # a damaged directory fails in more ways than BadZipFile
         raise InputError(Problem(messages.NOT_A_WORKBOOK, file=name)) from error
-    if unpacked > MAX_UNPACKED_BYTES:
-        raise InputError(Problem(messages.TOO_LARGE, file=name, value=f"{unpacked:,} bytes"))
+    raise InputError(Problem(messages.TOO_LARGE, file=name, value=f"{unpacked:,} bytes"))
+
+
+@contextmanager
+def _formulas(data: bytes, calculated: bool) -> Iterator[dict[str, _Grid]]:
+                sheets = (part for part in archive.namelist() if "worksheets/" in part)
+                return any(b"<f" in archive.read(part) for part in sheets)
+    if not calculated:
+        yield {}
+        return
+    with _opened(data, data_only=False) as sheets:
+        yield sheets
 
 
 @contextmanager
@@ -150,7 +163,7 @@ def _columns(values: _Grid, name: str) -> tuple[dict[str, str], list[Problem]]:
     return columns, problems
 
 
-def _sheet(values: _Grid, formulas: _Grid, columns: dict[str, str]) -> Sheet | None:
+def _sheet(values: _Grid, formulas: _Grid | None, columns: dict[str, str]) -> Sheet | None:
     """The filled rows under `columns`; None when there are more than the limit."""
     if not columns:
         top = values.iter_rows(max_row=_LOOKED_AT, max_col=MAX_COLUMNS)
@@ -160,7 +173,9 @@ def _sheet(values: _Grid, formulas: _Grid, columns: dict[str, str]) -> Sheet | N
     width = max(letters) + 1
     table: list[list[str | int | None]] = []
     oddities: dict[str, Oddity] = {}
-    both = zip(values.iter_rows(min_row=2, max_col=width), formulas.iter_rows(min_row=2, max_col=width), strict=False)
+    rows = values.iter_rows(min_row=2, max_col=width)
+    written = formulas.iter_rows(min_row=2, max_col=width) if formulas else None
+    both = zip(rows, written, strict=False) if written else ((cells, cells) for cells in rows)
     for number, (cells, sources) in enumerate(both, 2):
         if number > _EXCEL_ROWS:
             return None
