@@ -13,7 +13,7 @@ from billing_pipeline.engine.errors import InputError, Problem
 class Settings(BaseSettings):
     """Settings named `BILLING_*` in the environment. Paths may be relative to the working directory."""
 
-    model_config = SettingsConfigDict(env_prefix="BILLING_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="BILLING_", env_ignore_empty=True, frozen=True)
 
     data_dir: Path = Field(default=Path("data"), description="state: frames between assets, drafts, locks")
     usage_dir: Path | None = Field(

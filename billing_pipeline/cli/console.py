@@ -19,7 +19,7 @@ output = Console(highlight=False)
 
 def safe(text: object) -> str:
     """Text from outside for the terminal: no markup, no control characters."""
-    return escape(printable(str(text), limit=200))
+    return escape(printable(str(text), limit=1000))
 
 
 def print_json(document: Mapping[str, Any]) -> None:

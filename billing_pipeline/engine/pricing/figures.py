@@ -21,6 +21,13 @@ def price_text(value: pl.Expr) -> pl.Expr:
     return pl.when(value == whole_cents).then(whole_cents.cast(pl.String)).otherwise(exact)
 
 
+def grouped_price_text(value: pl.Expr) -> pl.Expr:
+    """A price as price_text(), thousands separated: 1,200.55."""
+    text = price_text(value)
+    whole = text.str.extract("^([0-9]+)").str.reverse().str.replace_all("([0-9]{3})", "$1,").str.reverse()
+    return pl.concat_str(whole.str.strip_chars_start(","), text.str.extract(r"(\.[0-9]+)$"))
+
+
 def range_text(start: pl.Expr, end: pl.Expr) -> pl.Expr:
     """The bounds of a tier, an open one having no end: `1 to 10`, `11 and up`."""
     first, last = quantity_text(start), quantity_text(end)

@@ -12,6 +12,7 @@ import polars as pl
 
 from billing_pipeline.engine.cells import COUNT, key_text, parse_numbers
 from billing_pipeline.engine.money import AMOUNT, total
+from billing_pipeline.engine.pricing.figures import grouped_price_text, quantity_text
 from billing_pipeline.engine.usage.reading import LEGACY
 
 _COUNTS = ("ACTIVE_EMPLOYEES", "NUMBER_ACTIVE_CONTRACTORS")
@@ -141,19 +142,19 @@ def _tier_lines(usage: pl.DataFrame) -> pl.DataFrame:
     company = tiers.filter(pl.col("unit_price_er") > 0).select(
         "partner_key",
         pl.format("Company Fee{}", "suffix").alias("product"),
-        pl.format("{} / company", _price("unit_price_er")).alias("rate"),
+        pl.format("{} / company", grouped_price_text(pl.col("unit_price_er"))).alias("rate"),
         _counted(pl.col("rows"), "company", "companies").alias("quantity"),
         pl.col("er_fee").alias("amount"),
         (pl.col("place") * 2).alias("order"),
     )
-    charged, users = _plain("user_fee_units_charged"), _plain("users")
+    charged, users = quantity_text(pl.col("user_fee_units_charged")), quantity_text(pl.col("users"))
     user = tiers.filter(pl.col("unit_price_iu") > 0).select(
         "partner_key",
         pl.when("several")
         .then(pl.format("Individual User Fee{}{}", "suffix", "included"))
         .otherwise(pl.format("Individual User Fee{}{}", "included", "suffix"))
         .alias("product"),
-        pl.format("{} / user", _price("unit_price_iu")).alias("rate"),
+        pl.format("{} / user", grouped_price_text(pl.col("unit_price_iu"))).alias("rate"),
         pl.when(pl.col("included") != "")
         .then(pl.format("{} billable of {} total", charged, users))
         .otherwise(_counted(charged, "user", "users"))
@@ -178,10 +179,10 @@ def _next_day_lines(usage: pl.DataFrame) -> pl.DataFrame:
             pl.len().alias("rows"),
             pl.col("user_fee_units_charged").sum(),
         )  # fmt: skip
-        rate = pl.when(pl.col("lowest") == pl.col("highest")).then(_price("lowest")).otherwise(
-            pl.format("{} to {}", _price("lowest"), _price("highest"))
+        rate = pl.when(pl.col("lowest") == pl.col("highest")).then(grouped_price_text(pl.col("lowest"))).otherwise(
+            pl.format("{} to {}", grouped_price_text(pl.col("lowest")), grouped_price_text(pl.col("highest")))
         )  # fmt: skip
-        quantity = pl.col("rows") if one == "company" else _plain("user_fee_units_charged")
+        quantity = pl.col("rows") if one == "company" else quantity_text(pl.col("user_fee_units_charged"))
         parts.append(
             charged.select(
                 "partner_key",
@@ -198,7 +199,9 @@ def _next_day_lines(usage: pl.DataFrame) -> pl.DataFrame:
 def _true_up_lines(true_ups: pl.DataFrame) -> pl.DataFrame:
     return true_ups.select(
         "partner_key",
-        pl.format("Monthly Minimum True-Up (minimum: {})", _price("partner_minimum_amount")).alias("product"),
+        pl.format("Monthly Minimum True-Up (minimum: {})", grouped_price_text(pl.col("partner_minimum_amount"))).alias(
+            "product"
+        ),
         pl.lit("").alias("rate"),
         pl.lit("").alias("quantity"),
         pl.col("partner_minimum_shortfall").alias("amount"),
@@ -223,16 +226,3 @@ def _tier_suffix() -> pl.Expr:
 def _counted(count: pl.Expr, one: str, many: str) -> pl.Expr:
     text = count.cast(pl.String)
     return pl.format("{} {}", text, pl.when(text == "1").then(pl.lit(one)).otherwise(pl.lit(many)))
-
-
-def _plain(column: str) -> pl.Expr:
-    """A quantity as text without needless zeros: 12, 1.5."""
-    return pl.col(column).cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
-
-
-def _price(column: str) -> pl.Expr:
-    """A rate as text: thousands separated, every decimal it has and at least two."""
-    text = pl.col(column).cast(pl.String)
-    whole = text.str.extract(r"^-?([0-9]+)").str.reverse().str.replace_all("([0-9]{3})", "$1,").str.reverse()
-    fraction = text.str.extract(r"\.([0-9]{2}[0-9]*?)0*$")
-    return pl.format("{}.{}", whole.str.strip_chars_start(","), fraction)
