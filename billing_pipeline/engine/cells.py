@@ -55,7 +55,7 @@ def parse_numbers(text: pl.Series, form: NumberForm) -> pl.DataFrame:
     [Decimal('5.0000'), Decimal('1200.0000'), Decimal('7.1300'), None, None]
     """
     whole = text.cast(pl.Int64, strict=False)
-    whole = whole.set(whole.abs() >= 10**WHOLE_DIGITS, None)
+    whole = whole.set(~whole.is_between(-(10**WHOLE_DIGITS), 10**WHOLE_DIGITS, closed="none"), None)
     if not form.negative:
         whole = whole.set(whole < 0, None)
     plain = whole.cast(form.dtype)

@@ -43,7 +43,7 @@ def read_decisions(
     """
     try:
         document = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(Problem(f"is not JSON: {error}", file=name)) from None
     if not isinstance(document, dict) or not isinstance(document.get("decisions", []), list):
         raise InputError(
@@ -89,7 +89,7 @@ def apply_decisions(usage: pl.LazyFrame, decisions: pl.DataFrame, period: Period
     only_date = pl.col("input_problem").str.starts_with("FIRST_BILLABLE_ACTIVITY_DATE '") & (pl.col("bad_cells") == 1)
     readable = (dated & only_date).fill_null(value=False)
     elsewhere = (pl.col("month") != period.first).fill_null(value=True)
-    kept = ((pl.col("row_action") == "keep") & (pl.col("input_status") == "other_month")).fill_null(value=False)
+    kept = (pl.col("month_kept") & (pl.col("input_status") == "other_month")).fill_null(value=False)
     status = pl.when(readable & elsewhere).then(pl.lit("other_month")).when(~readable & ~kept).then("input_status")
     problem = (
         pl.when(readable & elsewhere).then(other_month_problem(period)).when(~readable & ~kept).then("input_problem")
@@ -105,7 +105,7 @@ def apply_decisions(usage: pl.LazyFrame, decisions: pl.DataFrame, period: Period
         status.alias("input_status"),
         problem.alias("input_problem"),
         pl.col("row_action").alias("decision"),
-    ).drop("row_action", "new_date_text", "new_date", "new_name", "new_id")
+    ).drop("row_action", "month_kept", "new_date_text", "new_date", "new_name", "new_id")
 
 
 def overrides_applied(usage: pl.LazyFrame, decided: pl.LazyFrame) -> pl.DataFrame:
@@ -176,6 +176,9 @@ def _per_row(decisions: pl.DataFrame) -> pl.DataFrame:
         (pl.col("action") == "remove").any().alias("removed"),
         dated.any().alias("dated"),
         moved.any().alias("moved"),
+        ((pl.col("action") == "keep") & pl.col("flag_id").str.contains("^(other_month_[0-9]+)?$"))
+        .any()
+        .alias("month_kept"),
         pl.col("set_date").filter(dated).last().alias("new_date_text"),
         pl.col("partner_name").filter(moved).last().alias("new_name"),
         pl.col("partner_id").filter(moved).last().alias("new_id"),
@@ -194,5 +197,5 @@ def _per_row(decisions: pl.DataFrame) -> pl.DataFrame:
     changes = [
         pl.when(~pl.col("removed")).then(pl.col(name)).alias(name) for name in ("new_date_text", "new_name", "new_id")
     ]
-    rows = rows.select("position", action.alias("row_action"), *changes)
+    rows = rows.select("position", "month_kept", action.alias("row_action"), *changes)
     return rows.with_columns(parse_dates(rows["new_date_text"])["value"].alias("new_date"))

@@ -173,9 +173,12 @@ def _decided(decisions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _any_decision(decisions: pl.DataFrame) -> pl.Expr:
-    """A decision that removes the row, or that names no flag, answers every flag on its row."""
+    """A row's flag is answered by a decision that removes it or names no flag, a partner's by removing all its rows."""
     general = decisions.filter((pl.col("action") == "remove") | (pl.col("flag_id") == ""))
     per_row = general.unique("position", keep="last", maintain_order=True)
-    return pl.col("position").replace_strict(
+    removed = general.filter(pl.col("action") == "remove")["position"].unique()
+    on_row = pl.col("position").replace_strict(
         per_row["position"], per_row["action"], default=None, return_dtype=pl.String
     )
+    all_gone = pl.col("affected_row_indices").list.eval(pl.element().is_in(removed.implode())).list.all()
+    return pl.when(pl.col("scope") == "row").then(on_row).when(all_gone).then(pl.lit("remove"))

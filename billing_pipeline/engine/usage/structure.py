@@ -223,7 +223,8 @@ def _stray_quotes(array: _Bytes, inside: npt.NDArray[np.bool_]) -> npt.NDArray[n
     before = np.where(at > 0, array[at - 1], _NEWLINE)
     after = array[np.minimum(at + 1, len(array) - 1)]
     opens = inside[at]
+    ends = (after == _RETURN) & (array[np.minimum(at + 2, len(array) - 1)] == _NEWLINE)
     fine = np.where(
-        opens, np.isin(before, (_COMMA, _NEWLINE, _QUOTE)), np.isin(after, (_COMMA, _NEWLINE, _RETURN, _QUOTE))
+        opens, np.isin(before, (_COMMA, _NEWLINE, _QUOTE)), np.isin(after, (_COMMA, _NEWLINE, _QUOTE)) | ends
     )
     return at[~fine]

@@ -37,6 +37,7 @@ def facts(structure: Structure) -> tuple[object, ...]:
         structure.header,
         structure.columns,
         structure.records,
+        structure.quoted,
         lines(structure),
         blank,
     )
@@ -158,6 +159,30 @@ def test_a_quote_that_is_never_closed_is_told_where_it_opens() -> None:
     assert problems(b'A,"B\n1,2\n') == [Problem("a quote in the header is never closed", file="usage.csv", line=1)]
 
 
+STRAY = "has a quote inside a cell that is not doubled, or text beside a quoted cell"
+
+
+@pytest.mark.parametrize(
+    "row",
+    ['"Acme" Pay,1', 'Bob "the" Man,1', '"a"b"c",1', ' "a,b",1', '"a" ,1', '1,"a"\rx', '1,x""', '"a"\r,1'],
+)
+def test_a_quote_where_none_may_stand_is_refused_with_its_line(row: str) -> None:
+    """A reader of CSV files guesses at these, each in its own way; a bill is not guessed."""
+    told = problems(f"A,B\n1,2\n{row}\n3,4\n".encode())
+    assert set(told) == {Problem(STRAY, file="usage.csv", line=3)}
+
+
+def test_a_row_without_end_is_not_read_on_for_ever() -> None:
+    blocks = [b"A,B\n1,2\n", *[b'"' + b"x" * 999_999] * 2]
+    assert problems(*blocks) == [
+        Problem("a row of more than 1 MiB begins here; is a quote never closed?", file="usage.csv", line=3)
+    ]
+
+
+def test_whether_any_cell_is_quoted_is_told() -> None:
+    assert [scan(data).quoted for data in (b"A,B\n1,2\n", b'A,B\n"1",2\n')] == [False, True]
+
+
 def test_headers_that_mean_the_same_column_are_refused_by_name() -> None:
     assert problems(b"For Month,FOR_MONTH,ER ID,x,er-id,ER_ID\n1,2,3,4,5,6\n") == [
         Problem("two headers mean the same column: 'ER ID', 'er-id', 'ER_ID'", file="usage.csv", line=1, cell="ER_ID"),
@@ -229,7 +254,7 @@ def test_any_bytes_are_a_table_or_refused_with_a_message_wherever_they_are_cut(d
         try:
             return facts(scan(*blocks))
         except InputError as error:
-            return error.problems[0].message
+            return {(problem.line, problem.message) for problem in error.problems}
 
     assert verdict(cut(b"A,B\n" + data, places)) == verdict([b"A,B\n" + data])
 
