@@ -1,24 +1,26 @@
 """A month to bill in a folder of its own: inputs written as literals, the command run on them, outputs looked at."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from billing_pipeline import cli
 from billing_pipeline.build import build_defs, local_resources
 from billing_pipeline.cli import console
+from billing_pipeline.engine.period import Period
 from billing_pipeline.profile import Profile
 from billing_pipeline.resources.gate import Gate
 from billing_pipeline.resources.outputs import OutputFiles
 from tests.engine.rules.books import book, customer, tier
-from tests.literals import USAGE_NAME, Row, company, usage_csv
+from tests.literals import JANUARY, USAGE_NAME, Row, company, usage_csv
 
 COMMAND = Path(sys.executable).parent / "billing-pipeline"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -46,6 +48,8 @@ class Said:
 class Month:
     """January 2026 in a folder: usage file and rules to bill it with, and the outputs of that."""
 
+    period: ClassVar[Period] = JANUARY
+
     def __init__(self, folder: Path, run: Callable[..., Said]) -> None:
         self.inputs, self.outputs = folder / "in", folder / "out"
         self._run = run
@@ -68,11 +72,11 @@ class Month:
         """Write the rules workbook."""
         self.rules_file.write_bytes(data)
 
-    def partners(self, *partners: tuple[str, str]) -> None:
-        """Rules with one price for each (id, name), and a customer of its own."""
-        pricing = [tier(partner_id=key, partner_name=name, er_fee=10, iu_fee=1) for key, name in partners]
+    def partners(self, **customers: str) -> None:
+        """Rules with one price for each partner id, and the customer it is billed as."""
+        pricing = [tier(partner_id=key, partner_name=None, er_fee=10, iu_fee=1) for key in customers]
         mapping = [
-            customer(partner_id=key, partner_name=None, ns_customer_name=f"Customer {key}") for key, _ in partners
+            customer(partner_id=key, partner_name=None, ns_customer_name=name) for key, name in customers.items()
         ]
         self.rules(book(pricing, (), (), mapping))
 
@@ -86,13 +90,18 @@ class Month:
     def arguments(self, *more: object) -> list[str]:
         return [*map(str, ("bill", "--inputs-dir", self.inputs, "--outputs-dir", self.outputs, *more))]
 
+    def run(self, *arguments: object) -> Said:
+        """Run any command, in this process."""
+        return self._run(*arguments)
+
     def bill(self, *more: object) -> Said:
         """Run `bill` on the month, in this process."""
-        return self._run(*self.arguments(*more))
+        return self.run(*self.arguments(*more))
 
     def bill_elsewhere(self, *more: object, **options: Any) -> Said:
         """Run `bill` on the month in a process of its own."""
-        done = subprocess.run([COMMAND, *self.arguments(*more)], check=False, capture_output=True, text=True, **options)
+        command, wide = [COMMAND, *self.arguments(*more)], os.environ | {"COLUMNS": "2000"}
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=wide, **options)
         return Said(done.returncode, done.stdout, done.stderr)
 
     @property
@@ -160,4 +169,4 @@ def command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
 
 def one_company(**cells: str) -> Row:
     """A company that is in order, to stand beside the one a test is about."""
-    return company(900, FIRST_BILLABLE_ACTIVITY_DATE="2025-01-01", **cells)
+    return company(900, **({"FIRST_BILLABLE_ACTIVITY_DATE": "2025-01-01"} | cells))

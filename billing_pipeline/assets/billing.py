@@ -15,7 +15,7 @@ from billing_pipeline.engine.pricing import priced_rows as price
 from billing_pipeline.engine.pricing.controls import NAMES
 from billing_pipeline.engine.pricing.controls import controls as find_controls
 from billing_pipeline.engine.pricing.master import data_quality, executive_summary, master_order, source_data
-from billing_pipeline.engine.pricing.partner_report import partner_labels, partner_reports
+from billing_pipeline.engine.pricing.partner_report import FIGURES, partner_labels, partner_reports
 from billing_pipeline.engine.rules import rules_from_frame
 from billing_pipeline.engine.usage import apply_decisions, overrides_applied
 from billing_pipeline.partitions import period_of
@@ -127,10 +127,9 @@ def partner_workbooks(
         figures.append({"name": name, **report.figures()})
     write_partner_workbooks(books.values())
     table = file_table(folder, dict.fromkeys(books, "partner"), priced_rows["draft"][0])
-    context.add_output_metadata(
-        {"workbooks": len(books), "preview": preview(pl.DataFrame(figures).drop("partner_key"), 10)}
-    )
-    return table.join(pl.DataFrame(figures), on="name", how="left", maintain_order="left")
+    written = pl.DataFrame(figures, schema={"name": pl.String, **FIGURES})
+    context.add_output_metadata({"workbooks": len(books), "preview": preview(written.drop("partner_key"), 10)})
+    return table.join(written, on="name", how="left", maintain_order="left")
 
 
 @month_asset("billing", "Conservation: what became of the file's rows, users and money; what removed rows were worth.")

@@ -32,8 +32,8 @@ def file_table(folder: Path, kinds: Mapping[str, str], draft: str) -> pl.DataFra
     )
 
 
-def refuse_mixed_drafts(current: str, drafts: Mapping[str, str]) -> None:
+def refuse_mixed_drafts(current: str, frames: Mapping[str, pl.DataFrame]) -> None:
     """GateError unless every asset was made of the current inputs: a month is published from one draft only."""
-    stale = sorted(asset for asset, draft in drafts.items() if draft != current)
+    stale = sorted(asset for asset, frame in frames.items() if (frame["draft"] != current).any())
     if stale:
         raise GateError(f"made of other inputs than the current ones: {', '.join(stale)}; materialise them again")

@@ -79,10 +79,7 @@ def manifest(
         "partner_workbooks": partner_workbooks,
         "master_report": master_report,
     }
-    drafts = {
-        asset: table["draft"][0] for asset, table in (made_of | {"controls": controls, "priced_rows": first}).items()
-    }
-    refuse_mixed_drafts(draft_id(usage_file, rules, decisions), drafts)
+    refuse_mixed_drafts(draft_id(usage_file, rules, decisions), {**made_of, "controls": controls, "priced_rows": first})
     judged = verdict(controls, review_flags["decision"].null_count(), gated=gate.gated)
     if not judged.publish:
         raise GateError(f"{period} is not published: {'; '.join(judged.reasons)}")

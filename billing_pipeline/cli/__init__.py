@@ -9,7 +9,7 @@ import sys
 import typer
 
 from billing_pipeline.cli import bill, demo, doctor, explain, rules
-from billing_pipeline.cli.console import BAD_INPUT, FAILED, REFUSED, messages, safe
+from billing_pipeline.cli.console import BAD_INPUT, FAILED, REFUSED, safe, say
 from billing_pipeline.engine.errors import GateError, InputError
 
 app = typer.Typer(
@@ -36,14 +36,12 @@ def main() -> None:
         app()
     except InputError as error:
         for problem in error.problems:
-            messages.print(f"[bold red]error[/bold red] {safe(problem)}")
+            say(f"[bold red]error[/bold red] {safe(problem)}")
         sys.exit(BAD_INPUT)
     except GateError as error:
-        messages.print(f"[bold red]refused[/bold red] {safe(error)}")
+        say(f"[bold red]refused[/bold red] {safe(error)}")
         sys.exit(REFUSED)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        messages.print(
-            f"[bold red]error[/bold red] {safe(place)}{safe(error.strerror or error)}; nothing was published"
-        )
+        say(f"[bold red]error[/bold red] {safe(place)}{safe(error.strerror or error)}; nothing was published")
         sys.exit(FAILED)

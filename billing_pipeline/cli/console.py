@@ -22,6 +22,11 @@ def safe(text: object) -> str:
     return escape(printable(str(text), limit=1000))
 
 
+def say(text: str) -> None:
+    """One message on standard error, in one line however long: paths stay whole, to be copied."""
+    messages.print(text, soft_wrap=True)
+
+
 def print_json(document: Mapping[str, Any]) -> None:
     """One JSON document on standard output."""
     print(json.dumps(document, indent=2, ensure_ascii=False, default=str))  # noqa: T201

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from billing_pipeline.cli.console import messages, safe, table
+from billing_pipeline.cli.console import messages, safe, say, table
 
 
 def sample(
@@ -23,12 +23,10 @@ def sample(
 
     book = write_sample(directory or load_settings().usage_folder)
     first, last = book.months[0], book.months[-1]
-    messages.print(
-        f"{len(book.usage_files)} months ({first} to {last}), {book.partners} partners, {book.companies:,} companies"
-    )
-    messages.print(f"  {safe(book.rules_file)}")
+    say(f"{len(book.usage_files)} months ({first} to {last}), {book.partners} partners, {book.companies:,} companies")
+    say(f"  {safe(book.rules_file)}")
     for path in book.usage_files:
-        messages.print(f"  {safe(path)}")
+        say(f"  {safe(path)}")
     messages.print(
         f"Next: billing-pipeline bill --inputs-dir {safe(book.inputs_dir)} --outputs-dir outputs --month {first}",
         style="dim",
@@ -75,5 +73,5 @@ def demo() -> None:
     messages.print(
         "Every amount ties out: import + held = priced, to the cent, read back from the files." if tied else ""
     )
-    messages.print(f"Files: {safe(settings.outputs_folder)}")
-    messages.print("[dim]Look around: make up · one amount: billing-pipeline explain --help[/dim]")
+    say(f"Files: {safe(settings.outputs_folder)}")
+    say("[dim]Look around: make up · one amount: billing-pipeline explain --help[/dim]")

@@ -8,7 +8,7 @@ import polars as pl
 
 from billing_pipeline.assets.usage import review_name
 from billing_pipeline.cli.closing import Month
-from billing_pipeline.cli.console import messages, safe, table
+from billing_pipeline.cli.console import messages, safe, say, table
 from billing_pipeline.engine.close import Verdict
 
 _MOST_FLAGS = 40
@@ -62,7 +62,7 @@ def print_close(document: dict[str, Any], outputs_dir: Path) -> None:
     figures = ("rows", "users", "amount")
     messages.print(table(f"Billed {document['period']}", ("bucket", *figures), buckets, figures))
     if document["removed"] != "0.00":
-        messages.print(f"[dim]Removed rows were priced at {document['removed']} before the decisions.[/dim]")
+        say(f"[dim]Removed rows were priced at {document['removed']} before the decisions.[/dim]")
     controls = [tuple(row.values()) for row in document["controls"]]
     messages.print()
     numbers = ("input", "output", "variance")
@@ -70,20 +70,18 @@ def print_close(document: dict[str, Any], outputs_dir: Path) -> None:
     messages.print()
     if document["undecided"]:
         kinds = ", ".join(f"{count} {kind}" for kind, count in document["flags"].items())
-        messages.print(f"[yellow]{document['undecided']} flags wait for a decision[/yellow] ({safe(kinds)})")
+        say(f"[yellow]{document['undecided']} flags wait for a decision[/yellow] ({safe(kinds)})")
     if document["held_lines"]:
-        messages.print(
-            f"[yellow]{document['held_lines']} lines are held[/yellow], {document['held']} in all: see the held file"
-        )
+        say(f"[yellow]{document['held_lines']} lines are held[/yellow], {document['held']} in all: see the held file")
     if document["status"] != "published":
-        messages.print(f"[bold red]Not published:[/bold red] {safe('; '.join(document['reasons']))}")
-        messages.print(f"Look at the draft: {safe(document['draft'])}")
+        say(f"[bold red]Not published:[/bold red] {safe('; '.join(document['reasons']))}")
+        say(f"Look at the draft: {safe(document['draft'])}")
         return
-    messages.print(f"{len(document['files'])} files in {safe(outputs_dir)}")
+    say(f"{len(document['files'])} files in {safe(outputs_dir)}")
     for path in document["files"]:
         if "partner_details" not in path:
-            messages.print(f"  {safe(path)}")
-    messages.print(f"  {safe(document['manifest'])}")
+            say(f"  {safe(path)}")
+    say(f"  {safe(document['manifest'])}")
 
 
 def review_document_of(month: Month) -> dict[str, Any]:
@@ -112,12 +110,12 @@ def print_review(document: dict[str, Any]) -> None:
             table(f"{len(flags)} flags", ("line", "flag", "partner", "company", "reason", "decision"), rows, ("line",))
         )
     else:
-        messages.print("No flags: nothing has to be decided.")
+        say("No flags: nothing has to be decided.")
     if len(flags) > _MOST_FLAGS:
-        messages.print(f"[dim]… and {len(flags) - _MOST_FLAGS} more in the review file[/dim]")
+        say(f"[dim]… and {len(flags) - _MOST_FLAGS} more in the review file[/dim]")
     for warning in document["warnings"][:_MOST_FLAGS]:
         place = f"{warning['partner_key']} {warning['place']}".strip()
-        messages.print(f"[dim]warning[/dim] {safe(place)}: {safe(warning['message'])}")
+        say(f"[dim]warning[/dim] {safe(place)}: {safe(warning['message'])}")
 
 
 def _control(row: dict[str, Any]) -> dict[str, str]:

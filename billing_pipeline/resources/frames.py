@@ -1,5 +1,6 @@
 """Frames between assets: one Parquet file per asset and month under the state folder, replaced as a whole."""
 
+import errno
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +27,10 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
         try:
             obj.lazy().sink_parquet(temporary, compression="lz4", mkdir=True)
             temporary.replace(target)
+        except pl.exceptions.ComputeError as error:
+            if str(error).startswith("parquet:"):  # Polars tells a full disk as a fault of the file's format
+                raise OSError(errno.EIO, "cannot be written in full; is the disk full?", str(target)) from error
+            raise
         finally:
             temporary.unlink(missing_ok=True)
 

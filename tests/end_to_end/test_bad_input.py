@@ -17,7 +17,7 @@ import pytest
 
 from billing_pipeline.assets import usage as usage_assets
 from billing_pipeline.engine.usage import Structure, check_structure
-from tests.engine.rules.books import book, contract, customer, minimum, set_cells, tier
+from tests.engine.rules.books import book, contract, minimum, set_cells, tier
 from tests.literals import company, usage_csv
 from tests.months import HELD, IMPORT, MASTER, REVIEW, Month, Said, one_company
 
@@ -52,7 +52,7 @@ def lines(month: Month, name: str = IMPORT) -> list[tuple[str, str, str]]:
 
 def sheet(path: Path, title: str) -> list[dict[str, Any]]:
     """The rows of a sheet that is a table."""
-    header, *rows = openpyxl.load_workbook(path, read_only=True)[title].iter_rows(values_only=True)
+    header, *rows = openpyxl.load_workbook(path)[title].iter_rows(values_only=True)
     return [dict(zip(map(str, header), row, strict=True)) for row in rows]
 
 
@@ -136,40 +136,44 @@ def test_a_file_that_grows_while_it_is_read_is_refused(month: Month, monkeypatch
 # Cells of the usage file
 
 
-@pytest.mark.parametrize("text", ["$1,000.50", " 1000.5 ", "1,000.50", "+1000.5000"])
-def test_a_count_with_currency_sign_and_thousands_is_taken(month: Month, text: str) -> None:
-    month.usage(one_company(TOTAL_INDIVIDUAL_USERS=text))
+def test_counts_with_currency_sign_and_thousands_are_taken(month: Month) -> None:
+    spellings = ["$1,000.50", " 1000.5 ", "1,000.50", "+1000.5000"]
+    month.usage(*(company(n, TOTAL_INDIVIDUAL_USERS=text) for n, text in enumerate(spellings)))
     document = billed(month)
-    assert (document["users"], document["flags"]) == ("1000.50", {})
-    assert lines(month)[1] == ("Acme, Inc.", "Individual Users", "1000.50")
+    assert (document["users"], document["flags"]) == ("4002", {})
+    assert lines(month)[1] == ("Acme, Inc.", "Individual Users", "4002.00")
 
 
-@pytest.mark.parametrize("text", ["1e3", "(5)", "inf", "5%", "1_000", "nan", "five", "1 000"])
-def test_a_count_that_cannot_be_read_sends_its_row_to_review_and_is_never_zero(month: Month, text: str) -> None:
-    month.usage(GOOD, company(2, TOTAL_INDIVIDUAL_USERS=text))
+def test_counts_that_cannot_be_read_send_their_rows_to_review_and_are_never_zero(month: Month) -> None:
+    texts = ["1e3", "(5)", "inf", "5%", "1_000", "nan", "five", "1 000"]
+    month.usage(GOOD, *(company(n, TOTAL_INDIVIDUAL_USERS=text) for n, text in enumerate(texts)))
     document = billed(month, code=3)
-    assert document["flags"] == {"bad_cell": 1}
-    assert document["undecided"] == 1
-    assert document["buckets"]["quarantined"] == {"rows": 1, "users": "0", "amount": "0.00"}
+    assert document["flags"] == {"bad_cell": len(texts)}
+    assert document["undecided"] == len(texts)
+    assert document["buckets"]["quarantined"] == {"rows": len(texts), "users": "0", "amount": "0.00"}
     assert lines(month) == ONLY_THE_GOOD
-    (flag,) = month_review(month)["flags"]
-    assert (flag["line"], flag["flag_reason"]) == (3, f"TOTAL_INDIVIDUAL_USERS '{text}' is not a plain number")
-    bad = sheet(month.outputs / MASTER, "Source Data")[1]
-    assert (bad["TOTAL_INDIVIDUAL_USERS"], bad["fee_calc_status"], bad["total_fee"]) == (text, "bad_cell", 0)
+    assert [(flag["line"], flag["flag_reason"]) for flag in review(month)["flags"]] == [
+        (line, f"TOTAL_INDIVIDUAL_USERS '{text}' is not a plain number") for line, text in enumerate(texts, 3)
+    ]
+    unpriced = [row for row in sheet(month.outputs / MASTER, "Source Data") if row["fee_calc_status"] == "bad_cell"]
+    assert [row["TOTAL_INDIVIDUAL_USERS"] for row in unpriced] == texts
+    assert {(row["total_fee"], row["company_fee_units_charged"]) for row in unpriced} == {(0, 0)}
 
 
-def month_review(month: Month) -> dict[str, Any]:
+def review(month: Month) -> dict[str, Any]:
     """The review file of the month."""
     return Said(0, month.read(REVIEW), "").document
 
 
-@pytest.mark.parametrize("text", ["2026-02-30", "2/30/26", "15/01/2026", "20260115", "soon"])
-def test_a_date_that_does_not_exist_sends_its_row_to_review(month: Month, text: str) -> None:
-    month.usage(GOOD, company(2, FIRST_BILLABLE_ACTIVITY_DATE=text))
-    assert billed(month, code=3)["flags"] == {"bad_cell": 1}
+def test_dates_that_do_not_exist_send_their_rows_to_review(month: Month) -> None:
+    texts = ["2026-02-30", "2/30/26", "15/01/2026", "20260115", "soon"]
+    month.usage(GOOD, *(company(n, FIRST_BILLABLE_ACTIVITY_DATE=text) for n, text in enumerate(texts)))
+    assert billed(month, code=3)["flags"] == {"bad_cell": len(texts)}
     assert lines(month) == ONLY_THE_GOOD
-    (flag,) = month_review(month)["flags"]
-    assert flag["flag_reason"].startswith(f"FIRST_BILLABLE_ACTIVITY_DATE '{text}' is not a date (accepted: ")
+    assert [flag["flag_reason"] for flag in review(month)["flags"]] == [
+        f"FIRST_BILLABLE_ACTIVITY_DATE '{text}' is not a date (accepted: YYYY-MM-DD, M/D/YY, M/D/YYYY, an Excel serial)"
+        for text in texts
+    ]
 
 
 def test_excel_serials_are_dates_and_months(month: Month) -> None:
@@ -197,9 +201,7 @@ def test_rows_of_a_second_month_go_to_review(month: Month) -> None:
 def test_a_file_of_two_months_without_a_month_in_its_name_asks_which(month: Month) -> None:
     other = month.inputs / "export.csv"
     other.write_bytes(usage_csv(GOOD, company(2, FOR_MONTH="2025-12-01")))
-    said = month._run(  # noqa: SLF001
-        "bill", "--usage-file", other, "--rules-file", month.rules_file, "--outputs-dir", month.outputs
-    )
+    said = month.run("bill", "--usage-file", other, "--rules-file", month.rules_file, "--outputs-dir", month.outputs)
     assert said.code == 2
     assert said.err.splitlines() == [
         "error export.csv, FOR_MONTH: months in the file: 2025-12, 2026-01; choose one with --month"
@@ -250,7 +252,7 @@ def test_a_folder_or_workbook_that_is_not_there_is_named(month: Month) -> None:
     assert refused(month) == [f"error {month.rules_file}: Config workbook not found"]
     month.usage_file.unlink()
     month.inputs.rmdir()
-    assert refused(month, "--month", "2026-01") == [f"error {month.inputs}: Inputs folder not found"]
+    assert refused(month) == [f"error {month.inputs}: Inputs folder not found"]
 
 
 # The rules workbook
@@ -285,7 +287,9 @@ def test_an_enormous_workbook_is_refused_by_what_it_unpacks_to(month: Month) -> 
 
 def renamed(old: str, new: str) -> bytes:
     def edit(workbook: openpyxl.Workbook) -> None:
-        workbook[old].title = new
+        sheet = workbook[old]
+        sheet.title = "between"  # openpyxl numbers a title that differs from another in case only
+        sheet.title = new
 
     return book(edit=edit)
 
@@ -339,7 +343,7 @@ def test_tiers_with_a_gap_are_warned_of_and_the_value_in_it_takes_the_last_tier(
     month.rules(book(ladder, (), ()))
     assert billed(month)["flags"] == {}
     assert lines(month)[0] == ("Acme, Inc.", "End Users", "10.00")
-    (warning,) = month_review(month)["warnings"]
+    (warning,) = review(month)["warnings"]
     assert (warning["type"], warning["place"]) == ("tier_gap", "Pricing!D3")
     assert warning["message"] == (
         "no tier of partner 101 covers the values between 3 and 9; they are priced at the tier from 21"
@@ -355,7 +359,7 @@ def test_tiers_that_overlap_are_warned_of_and_the_higher_start_applies(month: Mo
     month.rules(book(ladder, (), ()))
     assert billed(month)["flags"] == {}
     assert lines(month)[0] == ("Acme, Inc.", "End Users", "20.00")
-    (warning,) = month_review(month)["warnings"]
+    (warning,) = review(month)["warnings"]
     assert (warning["type"], warning["place"]) == ("tier_overlap", "Pricing!D3")
 
 
@@ -371,32 +375,34 @@ def test_a_partner_called_dot_dot_stays_in_its_folder(month: Month, tmp_path: Pa
     assert details == ["gep_partner_details/UnknownPartner/Unknown Partner - 2026.01.xlsx"]
 
 
-@pytest.mark.parametrize("name", ['=HYPERLINK("http://x","y")', "+1", "@SUM(A1)", "-2", "http://x.example", "<b>&amp;"])
-def test_a_partner_whose_name_looks_like_a_formula_or_link_is_text_everywhere(month: Month, name: str) -> None:
-    month.usage(one_company(PARTNER_NAME=name, ER_NAME=name))
+def test_names_that_look_like_formulas_links_or_markup_are_text_everywhere(month: Month) -> None:
+    names = ['=HYPERLINK("http://x","y")', "+1", "@SUM(A1)", "-2", "http://x.example", "<b>&amp;</b>"]
+    month.partners(**{str(n): f"Customer {n}" for n in range(len(names))})
+    month.usage(*(company(n, PARTNER_ID=str(n), PARTNER_NAME=name, ER_NAME=name) for n, name in enumerate(names)))
     billed(month)
-    books = [path for path in month.outputs.rglob("*.xlsx") if "snapshots" not in str(path)]
-    found = set()
-    for path in books:
-        workbook = openpyxl.load_workbook(path)
-        for worksheet in workbook.worksheets:
+    found: dict[str, set[object]] = {}
+    for path in month.outputs.glob("gep_*/**/*.xlsx"):
+        for worksheet in openpyxl.load_workbook(path).worksheets:
             cells = [cell for row in worksheet.iter_rows() for cell in row]
-            assert not [cell for cell in cells if cell.data_type == "f" or cell.hyperlink], path
-            found |= {worksheet.title for cell in cells if cell.value == name}
-    assert {"Source Data", "Executive Summary", "Fee Detail"} <= found
+            if "snapshots" not in str(path):
+                assert not [cell for cell in cells if cell.data_type == "f" or cell.hyperlink], path
+            found.setdefault(worksheet.title, set()).update(cell.value for cell in cells)
+    for title in ("Source Data", "Executive Summary", "Fee Detail"):
+        assert set(names) <= found[title]
 
 
-def test_a_customer_whose_name_is_a_formula_is_held_and_cannot_run_in_the_held_file(month: Month) -> None:
-    month.usage(GOOD)
-    month.rules(book([tier(er_fee=10, iu_fee=1)], (), (), [customer(ns_customer_name='=HYPERLINK("http://x","y")')]))
+def test_customers_whose_names_are_formulas_are_held_and_cannot_run_in_the_held_file(month: Month) -> None:
+    names = ["+1 Payroll", "-2", "@home", "a\tb"]
+    month.partners(**{str(n): name for n, name in enumerate(names)})
+    month.usage(*(company(n, PARTNER_ID=str(n), PARTNER_NAME=f"Partner {n}") for n in range(len(names))))
     document = billed(month, code=3)
-    assert (document["billed"], document["held"], document["held_lines"]) == ("0.00", "15.00", 2)
+    assert (document["billed"], document["held"], document["held_lines"]) == ("0.00", "60.00", 8)
     assert lines(month) == []
-    assert [line[0] for line in lines(month, HELD)] == ['\'=HYPERLINK("http://x","y")'] * 2
+    assert [line[0] for line in lines(month, HELD)[::2]] == ["'+1 Payroll", "'-2", "'@home", "a\tb"]
 
 
 def test_two_partners_whose_names_make_one_file_name_have_a_file_each(month: Month) -> None:
-    month.partners(("7", "Acme, Inc."), ("8", "Acme Inc."))
+    month.partners(**{"7": "Seven", "8": "Eight"})
     month.usage(
         company(1, PARTNER_ID="7", PARTNER_NAME="Acme, Inc."), company(2, PARTNER_ID="8", PARTNER_NAME="Acme Inc.")
     )
@@ -410,7 +416,7 @@ def test_two_partners_whose_names_make_one_file_name_have_a_file_each(month: Mon
 
 
 def test_two_partners_whose_ids_differ_only_in_case_are_held_and_not_merged(month: Month) -> None:
-    month.partners(("p7", "Acme"), ("P7", "Birch"))
+    month.partners(p7="Acme", P7="Birch")
     month.usage(company(1, PARTNER_ID="p7"), company(2, PARTNER_ID="P7", PARTNER_NAME="Birch"))
     document = billed(month, code=3)
     assert (document["billed"], document["held"]) == ("0.00", "30.00")
@@ -418,11 +424,9 @@ def test_two_partners_whose_ids_differ_only_in_case_are_held_and_not_merged(mont
 
 
 def test_control_characters_from_a_file_do_not_reach_the_terminal(month: Month) -> None:
-    month.usage_file.write_bytes(usage_csv(GOOD).replace(b"CURRENT_ACH_SPEED", b"er id\x1b[31m", 1))
-    month.usage_file.write_bytes(month.usage_file.read_bytes().replace(b"ER_ID", b"er_id_31m", 1))
+    month.usage_file.write_bytes(usage_csv(GOOD).replace(b"CURRENT_ACH_SPEED", b"er id\x1b\x07", 1))
     (error,) = refused(month)
-    assert "\x1b" not in error
-    assert "'er_id_31m', 'er id\N{REPLACEMENT CHARACTER}[31m'" in error
+    assert error.endswith("two headers mean the same column: 'ER_ID', 'er id\\x1b\\x07'")
 
 
 # Decisions
@@ -481,6 +485,15 @@ def test_removing_every_row_leaves_a_month_with_nothing_to_bill(month: Month) ->
     )
 
 
+def test_what_was_published_before_stays_when_a_corrected_file_is_refused(month: Month) -> None:
+    month.usage(GOOD)
+    billed(month)
+    published, sets = month.published(), month.run_sets()
+    month.usage_file.write_bytes(usage_csv(GOOD, company(2))[:-20])
+    assert month.bill().code == 2
+    assert (month.published(), month.run_sets(), month.leftovers()) == (published, sets, [])
+
+
 # Processes of their own
 
 
@@ -491,7 +504,7 @@ def test_the_installed_command_refuses_with_a_message_and_no_traceback(month: Mo
     assert month.published() == {}
 
 
-FULL_AT = {"first frame": 1000, "partner workbooks": 6500, "master report": 11_000}
+FULL_AT = {"first frame": 10_000, "partner workbooks": 30_000, "master report": 75_000}
 
 
 @pytest.mark.parametrize("limit", FULL_AT.values(), ids=FULL_AT)
@@ -499,16 +512,16 @@ def test_a_full_disk_leaves_what_was_published_before_and_nothing_half_written(m
     month.usage(GOOD)
     billed(month)
     published, sets = month.published(), month.run_sets()
-    month.usage(GOOD, *(company(n) for n in range(40)))
+    month.usage(GOOD, *(company(n) for n in range(400)))
 
     def full() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    said = month.bill_elsewhere(preexec_fn=full)  # noqa: PLW1509
+    said = month.bill_elsewhere(preexec_fn=full)
     assert said.code == 1
     assert "Traceback" not in said.err
-    assert said.err.endswith("nothing was published\n")
-    assert "File too large" in said.err
+    assert said.err.startswith("error ")
+    assert said.err.endswith("; nothing was published\n")
     assert month.published() == published
     assert month.run_sets() == sets
     assert month.leftovers() == []

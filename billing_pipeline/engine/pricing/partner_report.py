@@ -13,8 +13,17 @@ import polars as pl
 from billing_pipeline.engine.cells import COUNT, key_text, parse_numbers
 from billing_pipeline.engine.money import AMOUNT, total
 from billing_pipeline.engine.pricing.figures import grouped_price_text, quantity_text
+from billing_pipeline.engine.tables import Schema
 from billing_pipeline.engine.usage.reading import LEGACY
 
+FIGURES: Schema = {
+    "partner_key": pl.String,
+    "rows": pl.Int64,
+    "er_fee": AMOUNT,
+    "iu_fee": AMOUNT,
+    "total_fee": AMOUNT,
+    "fee_summary": AMOUNT,
+}
 _COUNTS = ("ACTIVE_EMPLOYEES", "NUMBER_ACTIVE_CONTRACTORS")
 _MRB = ("IS_MRB", "MRB_BILLING_ANNIVERSARY")
 _TIER = ["partner_key", "tier_start", "tier_end"]
@@ -34,7 +43,7 @@ class PartnerReport:
     detail: pl.DataFrame
 
     def figures(self) -> dict[str, str | int | Decimal]:
-        """What a written workbook is checked against: detail rows, sums of fees, the summary's total."""
+        """What a written workbook is checked against (columns FIGURES): rows, sums of fees, the summary's total."""
         fees = {name: total(self.detail[name]) for name in ("er_fee", "iu_fee", "total_fee")}
         return {"partner_key": self.partner_key, "rows": self.detail.height, **fees, "fee_summary": self.total}
 

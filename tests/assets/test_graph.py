@@ -1,0 +1,160 @@
+"""The whole graph as literals: assets, what each is made of, groups, months, checks, jobs. A change here is meant."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from billing_pipeline.definitions import defs
+from billing_pipeline.partitions import MONTHS
+
+GROUPS = {
+    "inputs": {
+        "usage_file": set(),
+        "usage_rows": {"usage_file"},
+        "billing_rules": set(),
+    },
+    "review": {
+        "decisions": {"usage_file"},
+        "usage_warnings": {"usage_rows", "billing_rules"},
+        "review_flags": {"usage_file", "usage_rows", "billing_rules", "decisions", "usage_warnings"},
+    },
+    "billing": {
+        "priced_rows": {"usage_file", "usage_rows", "billing_rules", "decisions"},
+        "netsuite_invoices": {"priced_rows"},
+        "partner_workbooks": {"priced_rows"},
+        "buckets": {"usage_rows", "priced_rows", "billing_rules", "decisions"},
+        "controls": {
+            "usage_rows", "priced_rows", "buckets", "usage_warnings", "netsuite_invoices", "partner_workbooks",
+        },
+        "master_report": {"priced_rows", "usage_rows", "controls", "buckets"},
+    },
+    "publication": {
+        "manifest": {
+            "usage_file", "billing_rules", "decisions", "review_flags", "priced_rows", "netsuite_invoices",
+            "partner_workbooks", "buckets", "controls", "master_report",
+        },
+    },
+}  # fmt: skip
+ASSETS = {asset: parents for group in GROUPS.values() for asset, parents in group.items()}
+CHECKS = {
+    "completeness_rows": True,
+    "completeness_users": True,
+    "netsuite_tie_out": True,
+    "math_integrity_exceptions": True,
+    "rows_with_missing_tier_bad_data": False,
+    "data_quality_flags": False,
+    "partner_report_tie_out": True,
+    "input_warnings": False,
+    "conservation_rows": True,
+    "conservation_users": True,
+    "conservation_amount": True,
+    "fee_summary_tie_out": True,
+    "netsuite_import_rules": True,
+}
+"""Name and whether it blocks: those that can say FAIL do, those that ask for review at most do not."""
+JOBS = {
+    "close_month": set(ASSETS),
+    "scan_month": {*GROUPS["inputs"], *GROUPS["review"]},
+}
+
+
+@pytest.fixture(name="graph", scope="module")
+def the_graph() -> Any:
+    return defs.resolve_asset_graph()
+
+
+def name(key: dg.AssetKey) -> str:
+    return key.to_user_string()
+
+
+def test_the_definitions_load_with_every_resource_they_need() -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_every_asset_is_made_of_exactly_these_others(graph: Any) -> None:
+    assert {
+        name(key): {name(parent) for parent in graph.get(key).parent_keys} for key in graph.get_all_asset_keys()
+    } == ASSETS
+
+
+def test_every_asset_stands_in_its_group(graph: Any) -> None:
+    found: dict[str | None, set[str]] = {}
+    for key in graph.get_all_asset_keys():
+        found.setdefault(graph.get(key).group_name, set()).add(name(key))
+    assert found == {group: set(assets) for group, assets in GROUPS.items()}
+
+
+def test_every_asset_is_a_month_of_the_one_partition_definition(graph: Any) -> None:
+    for key in graph.get_all_asset_keys():
+        assert graph.get(key).partitions_def is MONTHS, name(key)
+
+
+def test_every_asset_says_what_it_is_and_whose_it_is(graph: Any) -> None:
+    for key in graph.get_all_asset_keys():
+        asset = graph.get(key)
+        assert asset.description, name(key)
+        assert asset.owners == ["team:billing-operations"], name(key)
+        assert asset.kinds, name(key)
+
+
+def test_no_asset_is_materialised_by_a_condition_of_its_own(graph: Any) -> None:
+    """Old months are corrected by a job with their key, never because something upstream changed."""
+    assert [name(key) for key in graph.get_all_asset_keys() if graph.get(key).automation_condition] == []
+
+
+def test_the_controls_are_checks_of_the_master_report_and_block_when_they_can_fail(graph: Any) -> None:
+    assert {key.name: graph.get_check_spec(key).blocking for key in graph.asset_check_keys} == CHECKS
+    assert {name(key.asset_key) for key in graph.asset_check_keys} == {"master_report"}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_job_materialises_these_assets(job: str) -> None:
+    selected = defs.resolve_job_def(job).asset_layer.executable_asset_keys
+    assert {name(key) for key in selected} == JOBS[job]
+
+
+def test_there_are_no_other_jobs() -> None:
+    assert {job.name for job in defs.jobs or ()} == set(JOBS)
+
+
+def test_closing_a_month_runs_the_checks_and_scanning_it_does_not() -> None:
+    keys = {job: defs.resolve_job_def(job).asset_layer.asset_graph.asset_check_keys for job in JOBS}
+    assert {key.name for key in keys["close_month"]} == set(CHECKS)
+    assert not keys["scan_month"]
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_run_carries_the_tag_that_allows_one_writer_a_month(job: str) -> None:
+    tags = defs.resolve_job_def(job).get_tags_for_partition_key("2026-01", selected_asset_keys=None)
+    assert tags["billing/writer"] == "billing:2026-01"
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_steps_run_in_one_process(job: str) -> None:
+    """A process per step costs seconds and gains nothing: Polars already uses every core."""
+    assert defs.resolve_job_def(job).executor_def is dg.in_process_executor
+
+
+@pytest.mark.parametrize(
+    ("now", "last"),
+    [
+        (datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC), "2026-01"),
+        (datetime(2026, 2, 1, tzinfo=UTC), "2026-02"),
+        (datetime(2026, 2, 25, tzinfo=UTC), "2026-02"),
+        (datetime(2027, 1, 1, tzinfo=UTC), "2027-01"),
+    ],
+)
+def test_months_run_from_the_first_that_can_be_billed_to_the_current_one(now: datetime, last: str) -> None:
+    keys = MONTHS.get_partition_keys(current_time=now)
+    assert (keys[0], keys[-1]) == ("2020-01", last)
+
+
+def test_these_resources_are_there() -> None:
+    assert set(defs.resources or {}) == {"inputs", "outputs", "io_manager", "profile", "gate"}
+
+
+def test_these_sensors_and_schedules_start_runs() -> None:
+    assert {sensor.name for sensor in defs.sensors or ()} == set()
+    assert {schedule.name for schedule in defs.schedules or ()} == set()
