@@ -12,17 +12,12 @@ import polars as pl
 
 from benchmarks.book import PERIOD, Book
 from benchmarks.measure import told
-from billing_pipeline.engine.invoicing import COLUMNS, InvoiceTerms, invoice_lines, split_lines
+from billing_pipeline.engine.invoicing import COLUMNS, LINES_NEED, InvoiceTerms, invoice_lines, split_lines
 from billing_pipeline.engine.pricing import NEEDS, draft
 from billing_pipeline.engine.rules import Rules, read_workbook
 from billing_pipeline.engine.usage import Structure, check_structure, source_rows, typed_rows
 from billing_pipeline.reports.csv_files import csv_bytes, readable_csv_bytes
 from billing_pipeline.resources.files import blocks_of
-
-_INVOICED = (
-    "netsuite_customer_name", "partner_key", "PARTNER_ID", "position", "row_type", "bucket", "er_fee", "iu_fee",
-    "next_day_er_fee", "next_day_iu_fee", "total_fee",
-)  # fmt: skip
 
 
 def scan(book: Book, folder: Path) -> None:
@@ -59,7 +54,7 @@ def _price(book: Book, folder: Path, rules: Rules, structure: Structure) -> None
     bill = draft(usage.select(NEEDS).collect(engine="streaming"), rules, PERIOD)
     priced = folder / "priced.parquet"
     bill.fact(usage).sink_parquet(priced, compression="lz4")
-    lines = invoice_lines(pl.scan_parquet(priced).select(_INVOICED).collect(), InvoiceTerms(), PERIOD)
+    lines = invoice_lines(pl.scan_parquet(priced).select(LINES_NEED).collect(), InvoiceTerms(), PERIOD)
     ready, held = lines.filter(pl.col("held").is_null()), lines.filter(pl.col("held").is_not_null())
     for part, piece in enumerate(split_lines(ready.select(COLUMNS)), 1):
         (folder / f"import_{part}.csv").write_bytes(csv_bytes(piece))

@@ -50,7 +50,7 @@ def _sheets(book: Book) -> Sheets:
         "controls": pl.DataFrame({"Status": ["PASS"]}),
         "summary": executive_summary(ordered),
         "source": source_data(ordered),
-        "quality": data_quality(ordered),
+        "quality": data_quality(ordered.lazy()),
     }
 
 

@@ -6,13 +6,13 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from billing_pipeline.assets.drafts import CONTROLS_FILE, INVOICE_KINDS, draft_id, file_table
+from billing_pipeline.assets.drafts import CONTROLS_FILE, INVOICE_KINDS, draft_id, file_table, first_draft
 from billing_pipeline.assets.metadata import month_asset, preview
 from billing_pipeline.engine.close import conservation
 from billing_pipeline.engine.invoicing import COLUMNS, LINES_NEED, invoice_lines, split_lines
 from billing_pipeline.engine.pricing import NEEDS, draft
 from billing_pipeline.engine.pricing import priced_rows as price
-from billing_pipeline.engine.pricing.controls import NAMES
+from billing_pipeline.engine.pricing.controls import CONTROLS_NEED, NAMES
 from billing_pipeline.engine.pricing.controls import controls as find_controls
 from billing_pipeline.engine.pricing.master import data_quality, executive_summary, master_order, source_data
 from billing_pipeline.engine.pricing.partner_report import FIGURES, partner_labels, partner_reports
@@ -105,13 +105,13 @@ def netsuite_invoices(
 )
 def partner_workbooks(
     context: dg.AssetExecutionContext,
-    priced_rows: pl.DataFrame,
+    priced_rows: pl.LazyFrame,
     outputs: dg.ResourceParam[OutputFiles],
     profile: dg.ResourceParam[Profile],
 ) -> pl.DataFrame:
     """File table of the workbooks, with the figures each was written with."""
     period = period_of(context)
-    ordered = master_order(priced_rows)
+    ordered = master_order(priced_rows.collect())
     names = {row["partner_key"]: row for row in partner_files(partner_labels(ordered), period).iter_rows(named=True)}
     folder = outputs.draft_folder(period, run_of(context))
     books: dict[str, PartnerWorkbook] = {}
@@ -126,7 +126,7 @@ def partner_workbooks(
         books[name] = PartnerWorkbook(folder / name, summary, report.detail)
         figures.append({"name": name, **report.figures()})
     write_partner_workbooks(books.values())
-    table = file_table(folder, dict.fromkeys(books, "partner"), priced_rows["draft"][0])
+    table = file_table(folder, dict.fromkeys(books, "partner"), first_draft(priced_rows))
     written = pl.DataFrame(figures, schema={"name": pl.String, **FIGURES})
     context.add_output_metadata({"workbooks": len(books), "preview": preview(written.drop("partner_key"), 10)})
     return table.join(written, on="name", how="left", maintain_order="left")
@@ -164,12 +164,12 @@ def controls(
 ) -> pl.DataFrame:
     """Frame of engine.pricing.controls, and the draft it judges."""
     usage = usage_rows.select("users").collect()
-    fact = priced_rows.collect()
+    fact = priced_rows.select(*CONTROLS_NEED, "draft").collect()
     paths = {
         kind: [Path(p) for p in netsuite_invoices.filter(pl.col("kind") == kind)["path"]] for kind in INVOICE_KINDS
     }
     files, opened = read_back(paths["import"], paths["held"], partner_workbooks, gate.readback_rows)
-    quality = data_quality(fact.filter(pl.col("bucket") != "removed")).height
+    quality = data_quality(priced_rows.filter(pl.col("bucket") != "removed")).height
     table = find_controls(usage, fact, buckets, quality, usage_warnings.height, files)
     context.add_output_metadata(
         {
@@ -188,7 +188,7 @@ def controls(
 )
 def master_report(
     context: dg.AssetExecutionContext,
-    priced_rows: pl.DataFrame,
+    priced_rows: pl.LazyFrame,
     usage_rows: pl.LazyFrame,
     controls: pl.DataFrame,
     buckets: pl.DataFrame,
@@ -198,7 +198,7 @@ def master_report(
     """File table of the report."""
     period = period_of(context)
     folder = outputs.draft_folder(period, run_of(context))
-    ordered = master_order(priced_rows)
+    ordered = master_order(priced_rows.collect())
     shown = controls.drop("draft")
     name = f"{profile.file_prefix}_billing_log/{period.dotted}_Master_Billing_Report.xlsx"
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -208,12 +208,12 @@ def master_report(
         controls=shown,
         summary=summary,
         source=source_data(ordered),
-        quality=data_quality(ordered),
-        overrides=overrides_applied(usage_rows, priced_rows.lazy()),
+        quality=data_quality(ordered.lazy()),
+        overrides=overrides_applied(usage_rows, priced_rows),
         extra_sheets=[("Conservation", buckets)],
     )
     controls.write_parquet(folder / CONTROLS_FILE)
-    files = file_table(folder, {name: "master"}, priced_rows["draft"][0])
+    files = file_table(folder, {name: "master"}, first_draft(priced_rows))
     context.add_output_metadata(
         {
             "file": dg.MetadataValue.path(str(folder / name)),

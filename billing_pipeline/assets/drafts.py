@@ -32,6 +32,11 @@ def file_table(folder: Path, kinds: Mapping[str, str], draft: str) -> pl.DataFra
     )
 
 
+def first_draft(priced_rows: pl.LazyFrame) -> str:
+    """The draft that priced rows belong to: all of them to one."""
+    return str(priced_rows.select("draft").head(1).collect().item())
+
+
 def refuse_mixed_drafts(current: str, frames: Mapping[str, pl.DataFrame]) -> None:
     """GateError unless every asset was made of the current inputs: a month is published from one draft only."""
     stale = sorted(asset for asset, frame in frames.items() if (frame["draft"] != current).any())

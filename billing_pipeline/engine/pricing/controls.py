@@ -34,6 +34,11 @@ NAMES = (
     "Input Warnings",
     *BLOCKING[5:],
 )
+CONTROLS_NEED = (
+    "partner_key", "row_type", "bucket", "fee_calc_status", "users", "er_fee", "iu_fee", "next_day_er_fee",
+    "next_day_iu_fee", "total_fee",
+)  # fmt: skip
+"""The columns of the fact table that controls() reads."""
 _NUMBER = pl.Decimal(38, 4)
 _SCHEMA: Schema = dict(zip(COLUMNS, (pl.String, _NUMBER, _NUMBER, _NUMBER, pl.String), strict=True))
 

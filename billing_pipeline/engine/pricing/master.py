@@ -50,7 +50,8 @@ def master_order(fact: pl.DataFrame) -> pl.DataFrame:
         position="position",
     ).with_row_index("row")
     order = keys.sort("rank", "true_up", "date", "position", nulls_last=False, maintain_order=True)["row"]
-    return kept[order].with_columns(*_date_texts(kept.columns), **_parsed_texts(kept[order]))
+    ordered = kept[order]
+    return ordered.with_columns(*_date_texts(kept.columns), **_parsed_texts(ordered))
 
 
 def source_data(ordered: pl.DataFrame) -> pl.DataFrame:
@@ -112,15 +113,17 @@ def executive_summary(ordered: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def data_quality(ordered: pl.DataFrame) -> pl.DataFrame:
+def data_quality(ordered: pl.LazyFrame) -> pl.DataFrame:
     """The sheet `Data Quality Flags` from master_order(): usage rows without a usable date, or not readable."""
+    columns = ordered.collect_schema().names()
     undated = pl.when(pl.col("first_billable").is_null()).then(pl.lit(NO_BILLING_TRIGGER))
     reason = pl.coalesce("input_problem", undated, early_cancellation())
     return (
         ordered.filter(pl.col("row_type") == "usage")
         .with_columns(reason.alias("FLAG_REASON"))
         .filter(pl.col("FLAG_REASON").is_not_null())
-        .select(*(column for column in _QUALITY if column in ordered.columns), "FLAG_REASON")
+        .select(*(column for column in _QUALITY if column in columns), "FLAG_REASON")
+        .collect(engine="streaming")
     )
 
 
