@@ -104,7 +104,7 @@ def _rounds(rows: int, repeat: int, progress: Callable[[str], None]) -> Rounds:
 
 
 def _table(rows: int, rounds: Rounds, openpyxl: float | None) -> Table:
-    table = Table(title=f"{rows:,} rows", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=f"{rows:,} rows", title_justify="left", box=box.SIMPLE_HEAD, padding=0)
     table.add_column("", no_wrap=True)
     for heading in ("seconds", "rows/s", "process", "user+sys", "peak MiB", "x scan", "x openpyxl"):
         table.add_column(heading, justify="right", no_wrap=True)

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
+import dagster as dg
 import pytest
 
 from billing_pipeline import cli
@@ -121,7 +122,7 @@ class Month:
     def materialise(self, assets: Iterable[str] | None = None, *, gated: bool = False) -> str:
         """Run the job close_month, or some of its assets; the id of the run."""
         job = build_defs(self.resources(gated=gated)).resolve_job_def("close_month")
-        selection = None if assets is None else list(assets)
+        selection = None if assets is None else [dg.AssetKey(asset) for asset in assets]
         result = job.execute_in_process(partition_key="2026-01", run_config=QUIET, asset_selection=selection)
         return result.run_id
 

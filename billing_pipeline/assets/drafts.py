@@ -1,7 +1,7 @@
 """Drafts between assets: which inputs a draft was made of, and the files made from it that wait for publication."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -42,3 +42,11 @@ def refuse_mixed_drafts(current: str, frames: Mapping[str, pl.DataFrame]) -> Non
     stale = sorted(asset for asset, frame in frames.items() if (frame["draft"] != current).any())
     if stale:
         raise GateError(f"made of other inputs than the current ones: {', '.join(stale)}; materialise them again")
+
+
+def refuse_altered(tables: Iterable[pl.DataFrame]) -> None:
+    """GateError unless every drafted file still has the bytes that the controls read back."""
+    for table in tables:
+        for name, path, digest in table.select("name", "path", "sha256").iter_rows():
+            if not Path(path).is_file() or sha256_of(Path(path)) != digest:
+                raise GateError(f"{name} was altered after it was drafted; materialise it again")

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from billing_pipeline.assets.drafts import CONTROLS_FILE, draft_id, refuse_mixed_drafts
+from billing_pipeline.assets.drafts import CONTROLS_FILE, draft_id, refuse_altered, refuse_mixed_drafts
 from billing_pipeline.assets.metadata import month_asset
 from billing_pipeline.assets.usage import review_name
 from billing_pipeline.engine.cells import header_name
@@ -83,12 +83,14 @@ def manifest(
     judged = verdict(controls, review_flags["decision"].null_count(), gated=gate.gated)
     if not judged.publish:
         raise GateError(f"{period} is not published: {'; '.join(judged.reasons)}")
+    refuse_altered(made_of.values())
     folder = outputs.draft_folder(period, run)
     frames = {"controls": controls.drop("draft"), "conservation": buckets, "flags": review_flags}
     with outputs.writer(period):
         snapshot = f"{profile.file_prefix}_billing_log/rules_snapshots/rules_snapshot_{period.key}_{run}.xlsx"
         write_whole(folder / snapshot, rules.workbook)
         review = review_name(profile, period.dotted)
+        write_whole(folder / review, (outputs.outputs_dir / review).read_bytes())
         kinds = {
             DraftFile(row["name"], Path(row["path"])): (row["kind"], row["sha256"])
             for table in made_of.values()
@@ -96,7 +98,7 @@ def manifest(
         }
         evidence = {
             "rules": DraftFile(snapshot, folder / snapshot, lasting=True),
-            "review": DraftFile(review, outputs.outputs_dir / review, named=False),
+            "review": DraftFile(review, folder / review, named=False),
             "priced": DraftFile(
                 "priced_rows.parquet", frame_path(outputs.state_dir / "frames", "priced_rows", period.key), named=False
             ),

@@ -53,7 +53,7 @@ def usage_file(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[Input
 def usage_rows(context: dg.AssetExecutionContext, usage_file: pl.DataFrame) -> pl.LazyFrame:
     """Source columns as text, then tables.USAGE."""
     structure, path = structure_from_frame(usage_file)
-    if path.stat().st_size != structure.size:
+    if (path.stat().st_size, path.stat().st_mtime_ns) != (structure.size, usage_file["modified"][0]):
         raise InputError(Problem("changed while it was read; is the export still being written?", file=structure.name))
     source = source_rows(pl.scan_csv(path, infer_schema=False), structure)
     typed = typed_rows(source, structure, period_of(context))
@@ -173,6 +173,7 @@ def structure_frame(structure: Structure, path: Path) -> pl.DataFrame:
             "name": [structure.name],
             "sha256": [structure.sha256],
             "size": [structure.size],
+            "modified": [path.stat().st_mtime_ns],
             "header": [list(structure.header)],
             "columns": [list(structure.columns)],
             "records": [structure.records],

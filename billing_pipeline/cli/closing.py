@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from billing_pipeline.build import build_defs
 from billing_pipeline.cli.console import messages
 from billing_pipeline.engine.close import Verdict, verdict
-from billing_pipeline.engine.errors import GateError, InputError
+from billing_pipeline.engine.errors import GateError, InputError, MonthHeldError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.partitions import MONTHS
 from billing_pipeline.profile import Profile
@@ -58,10 +58,11 @@ def close_month(month: Month, progress: Progress) -> Verdict:
     try:
         run_month(month, "close_month", progress)
     except (GateError, dg.DagsterError) as error:
-        if not isinstance(error, GateError) and type(error).__name__ != _CHECK_FAILED:
+        failed = type(error).__name__ == _CHECK_FAILED
+        if isinstance(error, MonthHeldError) or not (failed or isinstance(error, GateError)):
             raise
         judged = month.verdict()
-        if judged.publish:  # refused for another reason: the month is held by another writer, drafts are mixed
+        if judged.publish:  # refused for another reason: drafts are mixed, or altered
             raise
         return judged
     return month.verdict()

@@ -51,4 +51,8 @@ class InputError(BillingError):
 
 
 class GateError(BillingError):
-    """Refused: a control failed, the review gate is closed, or another writer holds the month. Exit code 4."""
+    """Refused: a control failed, the review gate is closed, or drafts do not belong together. Exit code 4."""
+
+
+class MonthHeldError(GateError):
+    """Refused: another writer holds the month."""

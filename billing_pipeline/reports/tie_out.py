@@ -46,6 +46,7 @@ def read_back(
         sum(part.height for part in waiting),
         tuple(dict.fromkeys(problems)),
         partners,
+        pl.concat(imported).group_by(pl.col("Customer").alias("customer")).agg(pl.col("Amount").sum().alias("amount")),
     )
     return back, opened.height
 

@@ -17,7 +17,7 @@ from typing import Any
 import dagster as dg
 from filelock import FileLock, Timeout
 
-from billing_pipeline.engine.errors import BillingError, GateError
+from billing_pipeline.engine.errors import BillingError, MonthHeldError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.resources.files import link_or_copy, staged_copy, write_whole
 from billing_pipeline.resources.run_sets import MANIFEST, RunSets, safe_name
@@ -61,14 +61,16 @@ class OutputFiles(RunSets):
 
     @contextmanager
     def writer(self, period: Period) -> Iterator[None]:
-        """Hold the month (again, if this process already does); another process is refused at once with a GateError."""
+        """Hold the month (again, if this process already does); another process is refused at once."""
         folder = self.state_dir / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(folder / f"{period.key}.lock", timeout=0, is_singleton=True):
                 yield
         except Timeout:
-            raise GateError(f"another run is publishing {period} just now; try again when it has finished") from None
+            raise MonthHeldError(
+                f"another run is publishing {period} just now; try again when it has finished"
+            ) from None
 
     def publish(self, period: Period, run: str, files: list[DraftFile], manifest: dict[str, Any]) -> Path:
         """Commit the files as the run's set and bring the named files up to it; the path of the named manifest.
@@ -78,7 +80,8 @@ class OutputFiles(RunSets):
         _refuse_clashes(files)
         folder = self.outputs_dir / "runs" / period.key
         building, committed = folder / f".{run}.part", folder / run
-        earlier = self.latest_manifest(period)
+        earlier = self.manifests(period)
+        described = self._inside(manifest["manifest_name"])
         staged: list[tuple[Path, Path]] = []
         try:
             shutil.rmtree(building, ignore_errors=True)
@@ -86,11 +89,10 @@ class OutputFiles(RunSets):
                 link_or_copy(file.path, building / safe_name(file.name))
             content = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False).encode()
             write_whole(building / MANIFEST, content)
-            staged = [
-                (staged_copy(file.path, self._inside(file.name)), self._inside(file.name))
-                for file in files
-                if file.named
-            ]
+            for file in (file for file in files if file.named):
+                target = self._inside(file.name)
+                staged += [(staged_copy(file.path, target), target)]  # one by one: a failure finds what was staged
+            staged.append((staged_copy(building / MANIFEST, described), described))
             _read_only(building)
             building.rename(committed)
         except BaseException:
@@ -101,20 +103,21 @@ class OutputFiles(RunSets):
         for temporary, target in staged:
             temporary.replace(target)
         self._drop_stale(earlier, {file.name for file in files})
-        return self.write_named(manifest["manifest_name"], content)
+        return described
 
     def discard_draft(self, folder: Path) -> None:
         """Remove a run's drafts once its set is committed."""
         shutil.rmtree(folder, ignore_errors=True)
 
-    def _drop_stale(self, earlier: dict[str, Any] | None, current: set[str]) -> None:
-        """Take away named files of the month's earlier run that this one no longer has; they stay in its set."""
-        for entry in earlier["files"] if earlier else []:
-            if entry["named"] and not entry["lasting"] and entry["name"] not in current:
-                path = self._inside(entry["name"])
-                path.unlink(missing_ok=True)
-                if path.parent.is_dir() and not any(path.parent.iterdir()):
-                    path.parent.rmdir()
+    def _drop_stale(self, earlier: list[dict[str, Any]], current: set[str]) -> None:
+        """Take away named files of the month's earlier runs that this one no longer has; they stay in their sets."""
+        entries = (entry for manifest in earlier for entry in manifest["files"])
+        named = {entry["name"] for entry in entries if entry["named"] and not entry["lasting"]}
+        for name in sorted(named - current):
+            path = self._inside(name)
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir() and not any(path.parent.iterdir()):
+                path.parent.rmdir()
 
 
 class Outputs(dg.ConfigurableResource[OutputFiles]):

@@ -28,8 +28,11 @@ class RunSets:
 
     def latest_manifest(self, period: Period) -> dict[str, Any] | None:
         """The manifest of the month's latest committed run, if there is one."""
-        manifests = [_load(path) for path in (self.outputs_dir / "runs" / period.key).glob(_COMMITTED)]
-        return max(manifests, key=lambda m: (m["finished_at_utc"], m["run_id"]), default=None)
+        return max(self.manifests(period), key=lambda m: (m["finished_at_utc"], m["run_id"]), default=None)
+
+    def manifests(self, period: Period) -> list[dict[str, Any]]:
+        """The manifests of the month's committed runs."""
+        return [_load(path) for path in sorted((self.outputs_dir / "runs" / period.key).glob(_COMMITTED))]
 
     def committed_months(self) -> list[Period]:
         """Months with at least one committed run."""

@@ -75,18 +75,15 @@ def another_total(month: Month, monkeypatch: pytest.MonkeyPatch) -> None:
     ("tamper", "failed"),
     [
         (a_cent_more, ["NetSuite Tie-Out", "Conservation (Amount)"]),
-        (a_customer_less, ["NetSuite Import Rules"]),
+        (a_customer_less, ["NetSuite Tie-Out", "NetSuite Import Rules"]),
         (a_row_less, ["Partner Report Tie-Out"]),
         (another_total, ["Fee Summary Tie-Out"]),
     ],
 )
-def test_a_written_file_that_is_wrong_is_refused_and_what_was_published_stays(
+def test_a_written_file_that_is_wrong_is_refused(
     month: Month, monkeypatch: pytest.MonkeyPatch, tamper: Callable[..., None], failed: list[str]
 ) -> None:
     month.usage(company(1))
-    assert month.bill().code == 0
-    published, sets = month.published(), month.run_sets()
-    month.rules(book([tier(er_fee="10.00", iu_fee=2)], (), ()))
     tamper(month, monkeypatch)
     said = month.bill("--json")
     assert said.code == 4
@@ -94,7 +91,32 @@ def test_a_written_file_that_is_wrong_is_refused_and_what_was_published_stays(
     assert said.document["reasons"] == [f"control {name} failed" for name in failed]
     assert [c["name"] for c in said.document["controls"] if c["status"] == "FAIL"] == failed
     assert Path(said.document["draft"]).is_file()
+    assert (month.published(), month.run_sets(), month.leftovers()) == ({}, [], [])
+
+
+def test_what_was_published_before_stays_when_a_control_fails(month: Month, monkeypatch: pytest.MonkeyPatch) -> None:
+    month.usage(company(1))
+    assert month.bill().code == 0
+    published, sets = month.published(), month.run_sets()
+    month.usage(company(1), company(2))
+    another_total(month, monkeypatch)
+    assert month.bill().code == 4
     assert (month.published(), month.run_sets(), month.leftovers()) == (published, sets, [])
+
+
+def test_amounts_that_stand_in_another_customer_s_invoice_are_refused(
+    month: Month, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sum of the file is right, two invoices are wrong."""
+    month.partners(**{"101": "Acme NS", "102": "Birch NS"})
+    month.usage(company(1), company(2, PARTNER_ID="102", PARTNER_NAME="Birch", TOTAL_INDIVIDUAL_USERS="7"))
+
+    def swapped(path: Path, content: bytes) -> None:
+        write_whole(path, content.replace(b",5.00,", b",x,").replace(b",7.00,", b",5.00,").replace(b",x,", b",7.00,"))
+
+    monkeypatch.setattr(billing, "write_whole", swapped)
+    assert month.bill().code == 4
+    assert month.published() == {}
 
 
 def test_a_file_altered_between_two_runs_fails_the_control_that_reads_it_back(month: Month) -> None:
@@ -119,7 +141,7 @@ def test_materialising_the_manifest_alone_does_not_pass_a_failed_control_by(mont
     draft.write_bytes(draft.read_bytes().replace(b",5.00,", b",6.00,"))
     with pytest.raises(dg.DagsterError, match="netsuite_tie_out"):
         month.materialise(AFTER)
-    with pytest.raises(GateError, match="^2026-01 is not published: control NetSuite Tie-Out failed; control "):
+    with pytest.raises(GateError, match=r"^2026-01 is not published: control NetSuite Tie-Out failed; control "):
         month.materialise(["manifest"])
     assert month.published() == {}
 
@@ -160,7 +182,7 @@ def test_a_decision_opens_the_gate(month: Month) -> None:
 
 def test_the_job_itself_is_refused_by_a_closed_gate(month: Month) -> None:
     month.usage(company(1), UNDATED)
-    with pytest.raises(GateError, match="^2026-01 is not published: 1 flags wait for a decision$"):
+    with pytest.raises(GateError, match=r"^2026-01 is not published: 1 flags wait for a decision$"):
         month.materialise(gated=True)
     assert month.published() == {}
 
@@ -185,15 +207,15 @@ def test_a_manifest_of_drafts_made_of_other_usage_is_refused(month: Month) -> No
 def test_other_rules_or_decisions_make_another_draft_too(month: Month) -> None:
     month.usage(company(1), UNDATED)
     month.materialise([*BEFORE_CONTROLS, "controls", "master_report"])
+    rules = month.rules_file.read_bytes()
     month.rules(book([tier(er_fee=99)], (), ()))
     month.materialise(["billing_rules"])
     with pytest.raises(GateError, match="made of other inputs"):
         month.materialise(["manifest"])
-    month.rules(book([tier(er_fee=10, iu_fee=1)], (), ()))
-    month.materialise([*BEFORE_CONTROLS, "controls", "master_report"])
+    month.rules(rules)
     decided = month.overrides({"row_index": 0, "action": "remove"})
     (month.outputs / REVIEW).with_name("billing_overrides.json").write_bytes(decided.read_bytes())
-    month.materialise(["decisions"])
+    month.materialise(["billing_rules", "decisions"])
     with pytest.raises(GateError, match="made of other inputs"):
         month.materialise(["manifest"])
     assert month.published() == {}
@@ -224,10 +246,9 @@ def another_process_writes(month: Month) -> Iterator[None]:
     """The month's lock, held elsewhere."""
     folder = month.outputs / ".billing" / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    hold = f"from filelock import FileLock; FileLock({str(folder / '2026-01.lock')!r}).acquire(); print(1, flush=True)"
-    with subprocess.Popen(
-        [sys.executable, "-c", f"{hold}; input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as other:
+    lock = f"lock = FileLock({str(folder / '2026-01.lock')!r}); lock.acquire()"
+    hold = f"from filelock import FileLock; {lock}; print(1, flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout
         assert other.stdout.readline() == b"1\n"
         yield
@@ -276,6 +297,16 @@ def test_a_published_month_is_a_complete_set_and_its_named_files(month: Month) -
     assert kept["manifest.json"].read_bytes() == (month.outputs / manifest).read_bytes()
     assert (month.outputs / snapshot).read_bytes() == month.rules_file.read_bytes()
     assert drafts(month, "*") == []
+
+
+def test_no_file_of_a_set_is_one_that_a_user_may_edit(month: Month) -> None:
+    """A second name of the same file would let an edit outside reach into the set."""
+    month.usage(company(1))
+    month.materialise()
+    (run,) = month.run_sets()
+    inside = {path.stat().st_ino for path in (month.outputs / "runs/2026-01" / run).rglob("*") if path.is_file()}
+    outside = [path for path in month.outputs.glob("gep_*/**/*") if path.is_file()]
+    assert [path for path in outside if path.stat().st_ino in inside] == []
 
 
 def test_the_manifest_names_inputs_files_and_figures(month: Month) -> None:

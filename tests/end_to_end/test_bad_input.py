@@ -366,13 +366,19 @@ def test_tiers_that_overlap_are_warned_of_and_the_higher_start_applies(month: Mo
 # Hostile names
 
 
-def test_a_partner_called_dot_dot_stays_in_its_folder(month: Month, tmp_path: Path) -> None:
-    month.usage(*(company(n, PARTNER_NAME=name) for n, name in enumerate(("..", "../..", "/etc/passwd"))))
-    before = set(tmp_path.iterdir()) | {month.outputs}
+def test_partners_called_like_paths_stay_in_their_folder(month: Month, tmp_path: Path) -> None:
+    names = {"1": "..", "2": "../..", "3": "/etc/passwd", "4": "C:\\temp\\x"}
+    month.partners(**{key: f"Customer {key}" for key in names})
+    month.usage(*(company(key, PARTNER_ID=key, PARTNER_NAME=name) for key, name in names.items()))
+    before = {*tmp_path.iterdir(), month.outputs}
     billed(month)
     assert set(tmp_path.iterdir()) == before
-    details = [name for name in month.published() if name.startswith("gep_partner_details")]
-    assert details == ["gep_partner_details/UnknownPartner/Unknown Partner - 2026.01.xlsx"]
+    assert {name for name in month.published() if name.startswith("gep_partner_details")} == {
+        "gep_partner_details/UnknownPartner/Unknown Partner (1) - 2026.01.xlsx",
+        "gep_partner_details/UnknownPartner/Unknown Partner (2) - 2026.01.xlsx",
+        "gep_partner_details/etcpasswd/etc passwd - 2026.01.xlsx",
+        "gep_partner_details/Ctempx/C temp x - 2026.01.xlsx",
+    }
 
 
 def test_names_that_look_like_formulas_links_or_markup_are_text_everywhere(month: Month) -> None:

@@ -36,7 +36,7 @@ NAMES = (
 )
 CONTROLS_NEED = (
     "partner_key", "row_type", "bucket", "fee_calc_status", "users", "er_fee", "iu_fee", "next_day_er_fee",
-    "next_day_iu_fee", "total_fee",
+    "next_day_iu_fee", "total_fee", "netsuite_customer_name",
 )  # fmt: skip
 """The columns of the fact table that controls() reads."""
 _NUMBER = pl.Decimal(38, 4)
@@ -55,6 +55,7 @@ class ReadBack:
     held_lines: int
     import_problems: tuple[str, ...]
     partners: pl.DataFrame
+    customers: pl.DataFrame | None = None  # customer and amount of the import file; None: not read by customer
 
 
 def controls(
@@ -74,7 +75,7 @@ def controls(
     detail_total = total(files.partners["total_fee"])
     summary_total = total(files.partners["fee_summary"])
     bucket_gap = abs(by_bucket["billed"]["amount"] - files.imported) + abs(by_bucket["held"]["amount"] - files.held)
-    tie_out = _row("NetSuite Tie-Out", billed, lines, billed - lines)
+    tie_out = _row("NetSuite Tie-Out", billed, lines, billed - lines, broken=_misplaced(fact, files.customers))
     if tie_out["Status"] == PASS and files.held_lines:
         tie_out["Status"] = REVIEW
     table = [
@@ -109,6 +110,15 @@ def _row(
     passed = gap == 0 and not broken
     numbers = (Decimal(given), Decimal(found), gap)
     return dict(zip(COLUMNS, (name, *numbers, PASS if passed else otherwise), strict=True))
+
+
+def _misplaced(fact: pl.DataFrame, customers: pl.DataFrame | None) -> bool:
+    """Whether a customer's invoices carry another amount than its billed rows, though the sum of all may be right."""
+    if customers is None:
+        return False
+    billed = fact.filter(pl.col("bucket") == "billed").group_by(pl.col("netsuite_customer_name").alias("customer"))
+    both = billed.agg(pl.col("total_fee").sum()).join(customers, on="customer", how="full", coalesce=True)
+    return both.filter(pl.col("total_fee").fill_null(0) != pl.col("amount").fill_null(0)).height > 0
 
 
 def _against(fact: pl.DataFrame, partners: pl.DataFrame) -> dict[str, int]:

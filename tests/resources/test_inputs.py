@@ -1,0 +1,117 @@
+"""Where a month's inputs are: which files are usage, of which month, and which decisions are read."""
+
+from pathlib import Path
+
+import pytest
+
+from billing_pipeline.engine.errors import InputError
+from billing_pipeline.engine.period import Period
+from billing_pipeline.resources.inputs import InputFiles, period_of_name, single_month_of, usage_files
+from tests.literals import JANUARY, company, usage_csv
+
+
+def files(folder: Path, usage_file: Path | None = None, overrides: Path | None = None) -> InputFiles:
+    return InputFiles(folder, folder / "rules.xlsx", usage_file, overrides, folder / "published" / "overrides.json")
+
+
+def refusal(error: pytest.ExceptionInfo[InputError]) -> str:
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "period"),
+    [
+        ("2026.01_REDASH_usage.csv", Period(2026, 1)),
+        ("2026.1_usage.CSV", Period(2026, 1)),
+        ("2026.12_.csv", Period(2026, 12)),
+        ("2026.01.csv", None),
+        ("2026-01_usage.csv", None),
+        ("2026.13_usage.csv", None),
+        ("2026.00_usage.csv", None),
+        ("0000.01_usage.csv", None),
+        ("usage_2026.01_.csv", None),
+        ("2026.01_usage.csv.part", None),
+        ("2026.01_usage.xlsx", None),
+        (".~lock.2026.01_usage.csv#", None),
+        ("2026.01_a\nb.csv", None),
+    ],
+)
+def test_a_usage_file_s_name_begins_with_its_month(name: str, period: Period | None) -> None:
+    assert period_of_name(name) == period
+
+
+def test_usage_files_are_found_directly_in_the_folder_by_month_in_order(tmp_path: Path) -> None:
+    for name in ("2026.02_b.csv", "2025.12_usage.csv", "2026.02_a.csv", "notes.txt", "gep_billing_rules.xlsx"):
+        (tmp_path / name).touch()
+    (tmp_path / "2026.03_folder.csv").mkdir()
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "2026.04_usage.csv").touch()
+    found = {period.key: [path.name for path in paths] for period, paths in usage_files(tmp_path).items()}
+    assert found == {"2025-12": ["2025.12_usage.csv"], "2026-02": ["2026.02_a.csv", "2026.02_b.csv"]}
+
+
+def test_the_one_file_of_the_month_is_the_usage_file(tmp_path: Path) -> None:
+    (tmp_path / "2026.01_usage.csv").touch()
+    assert files(tmp_path).usage_path(JANUARY) == tmp_path / "2026.01_usage.csv"
+
+
+def test_no_file_and_two_files_of_a_month_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as none:
+        files(tmp_path).usage_path(JANUARY)
+    assert refusal(none) == f"{tmp_path}: no usage file 2026.01_*.csv for 2026-01"
+    for name in ("2026.01_b.csv", "2026.1_a.csv"):
+        (tmp_path / name).touch()
+    with pytest.raises(InputError) as two:
+        files(tmp_path).usage_path(JANUARY)
+    assert refusal(two) == f"{tmp_path}: more than one usage file for 2026-01: 2026.01_b.csv and 2026.1_a.csv"
+
+
+def test_a_file_that_was_asked_for_is_taken_whatever_its_name(tmp_path: Path) -> None:
+    asked = tmp_path / "export.csv"
+    with pytest.raises(InputError) as missing:
+        files(tmp_path, usage_file=asked).usage_path(JANUARY)
+    assert refusal(missing) == f"{asked}: no such usage file"
+    asked.touch()
+    assert files(tmp_path, usage_file=asked).usage_path(JANUARY) == asked
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as refused:
+        usage_files(tmp_path / "no")
+    assert refusal(refused) == f"{tmp_path / 'no'}: Inputs folder not found"
+
+
+def test_published_decisions_are_read_when_there_are_some(tmp_path: Path) -> None:
+    assert files(tmp_path).overrides_path() is None
+    published = tmp_path / "published" / "overrides.json"
+    published.parent.mkdir()
+    published.touch()
+    assert files(tmp_path).overrides_path() == published
+
+
+def test_decisions_that_were_asked_for_must_be_there(tmp_path: Path) -> None:
+    asked = tmp_path / "mine.json"
+    with pytest.raises(InputError) as refused:
+        files(tmp_path, overrides=asked).overrides_path()
+    assert refusal(refused) == f"{asked}: no such decision file"
+    asked.touch()
+    assert files(tmp_path, overrides=asked).overrides_path() == asked
+
+
+def test_the_month_of_a_file_without_one_in_its_name_is_that_of_all_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_bytes(
+        usage_csv(company(1, FOR_MONTH="2026.01"), company(2, FOR_MONTH="1/31/26"), company(3, FOR_MONTH=""))
+    )
+    assert single_month_of(path) == JANUARY
+
+
+@pytest.mark.parametrize(
+    ("months", "found"), [(("2026-01", "2025-12"), "2025-12, 2026-01"), (("soon", ""), "none that can be read")]
+)
+def test_rows_of_several_months_or_none_ask_for_one(tmp_path: Path, months: tuple[str, ...], found: str) -> None:
+    path = tmp_path / "export.csv"
+    path.write_bytes(usage_csv(*(company(n, FOR_MONTH=text) for n, text in enumerate(months))))
+    with pytest.raises(InputError) as refused:
+        single_month_of(path)
+    assert refusal(refused) == f"export.csv, FOR_MONTH: months in the file: {found}; choose one with --month"
