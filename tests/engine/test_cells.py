@@ -120,6 +120,7 @@ def test_signs_and_open_ends_are_told_per_column(
         ("1.00005", BOUND, "has more than 4 decimals"),
         ("0.123456789", PRICE, "has more than 8 decimals"),
         ("10000000000", COUNT, "has more than 10 digits before the point"),
+        ("-10000000000", COUNT, "has more than 10 digits before the point"),
         ("10,000,000,000", PRICE, "has more than 10 digits before the point"),
         ("1" * 400, COUNT, "has more than 10 digits before the point"),
         ("-9223372036854775808", COUNT, "has more than 10 digits before the point"),

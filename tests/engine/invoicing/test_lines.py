@@ -88,6 +88,13 @@ def test_invoices_are_ordered_by_customer_then_partner_id_as_text() -> None:
     assert list(dict.fromkeys(ids)) == [f"INV-GEP-202601-{key}" for key in ("7", "200", "10", "9")]
 
 
+def test_of_one_customer_s_partners_the_one_without_an_id_comes_last() -> None:
+    mapping = [customer(partner_id=None, partner_name=name, ns_customer_name="NS") for name in ("Acme", "Birch")]
+    rows = [company(1, PARTNER_ID="", PARTNER_NAME="Acme"), company(2, PARTNER_ID="z", PARTNER_NAME="Birch")]
+    ids = [line["Invoice External ID"] for line in lines(rows, rules(mapping=mapping))]
+    assert list(dict.fromkeys(ids)) == ["INV-GEP-202601-z", "INV-GEP-202601-UNKNOWN"]
+
+
 def test_rows_of_one_partner_are_one_invoice_however_its_id_and_name_are_written() -> None:
     rows = [company(1), company(2, PARTNER_ID=" 101 "), company(3, PARTNER_NAME="ACME")]
     found = lines(rows, rules([tier(er_fee=10, iu_fee=0)]))

@@ -249,6 +249,12 @@ def test_a_fee_summary_whose_total_differs_fails_its_own_control(fact: pl.DataFr
     assert row(found, "Fee Summary Tie-Out") == ("120", "119.99", "-0.01", "FAIL")
 
 
+def test_fee_summaries_whose_differences_cancel_out_fail(fact: pl.DataFrame) -> None:
+    swapped = FILES.partners.with_columns(fee_summary=pl.Series(["99.00", "21.00"]).cast(pl.Decimal(18, 2)))
+    found = table(fact, replace(FILES, partners=swapped))
+    assert row(found, "Fee Summary Tie-Out") == ("120", "120", "0", "FAIL")
+
+
 def test_a_fee_summary_without_the_true_up_fails(fact: pl.DataFrame) -> None:
     assert row(table(fact, with_partner("101", fee_summary=Decimal("32.00"))), "Fee Summary Tie-Out")[3] == "FAIL"
 

@@ -40,6 +40,11 @@ def test_counts_below_zero_are_told_per_partner_with_their_lines() -> None:
     ]
 
 
+@pytest.mark.parametrize("count", ["0", "-0", "", "0.5"])
+def test_a_count_of_nothing_is_no_count_below_zero(count: str) -> None:
+    assert warned(company(1, TOTAL_INDIVIDUAL_USERS=count)) == []
+
+
 def test_of_many_lines_the_first_five_are_named() -> None:
     ((_, _, place, message),) = warned(*(company(n, TOTAL_INDIVIDUAL_USERS="-1") for n in range(1, 8)))
     assert place == "line 2, 3, 4, 5, 6, …"
