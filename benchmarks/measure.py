@@ -1,6 +1,6 @@
 """One piece of work in a process of its own: how long, how much processor time, how much memory at the most.
 
-A piece is a module of this package with a main that calls `tell` when done. Its `seconds` are its own, without starting
+A piece is a module of this package whose main times its work with `told`. Its `seconds` are its own, without starting
 Python and importing; `process` is the whole process as seen from outside.
 """
 

@@ -94,7 +94,7 @@ def key_text(text: pl.Expr) -> pl.Expr:
 
 
 def has_text(text: pl.Expr) -> pl.Expr:
-    """Whether key_text() would leave anything: cheaper than comparing it."""
+    """Whether key_text() would leave anything."""
     return text.str.contains(r"\S").fill_null(value=False)
 
 
