@@ -2,9 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing_pipeline.engine.errors import InputError, Problem
@@ -28,6 +29,52 @@ class Settings(BaseSettings):
     )
     start_month: str = Field(default="2020-01", description="first month that can be billed, YYYY-MM")
     timezone: str = Field(default="UTC", description="zone in which months begin and schedules tick")
+    storage_url: str | None = Field(
+        default=None,
+        description="where published files and run sets are kept, s3://, gs:// or az://; without it the outputs folder",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="the application's database, postgresql://...; without it a file in the data folder"
+    )
+    dagster_postgres_url: SecretStr | None = Field(
+        default=None, description="Dagster's storage, postgresql://...; without it files in DAGSTER_HOME"
+    )
+    poll_seconds: int = Field(default=1800, ge=1, description="seconds between two looks at the usage folder")
+    max_age_months: int = Field(
+        default=2, ge=0, description="usage files of months longer ago than this are left alone by the sensor"
+    )
+    usage_deadline_day: int = Field(
+        default=3, ge=0, le=28, description="day of the month by which last month's usage is expected; 0: never asked"
+    )
+    approvers: int = Field(
+        default=1, ge=0, le=2, description="different people who approve a reviewed month; 0: deciding is enough"
+    )
+    publish: Literal["automatic", "manual"] = Field(
+        default="automatic", description="whether a month without questions is published by itself or by a person"
+    )
+    retry_seconds: int = Field(
+        default=60, ge=1, description="seconds before a failed run is tried again; doubled with every attempt"
+    )
+    attempts: int = Field(default=5, ge=1, description="runs of one usage file that may fail before a person is needed")
+    lease_seconds: int = Field(
+        default=30, ge=2, description="a run that was silent for this long has died, and another may take its month"
+    )
+    off: str = Field(
+        default="", description="sensors and schedules that do not start by themselves, separated by commas"
+    )
+    slack_webhook: SecretStr | None = Field(default=None, description="Slack's incoming webhook that notices go to")
+    slack_token: SecretStr | None = Field(
+        default=None, description="Slack's bot token; with slack_channel, instead of a webhook"
+    )
+    slack_channel: str | None = Field(default=None, description="channel that the bot token posts to")
+    slack_api: str = Field(default="https://slack.com/api/", description="address of Slack's Web API")
+    ui_url: str = Field(default="http://localhost:3000", description="where people open the pages: links in notices")
+    keep_runs_days: int = Field(
+        default=400, ge=1, description="days that Dagster keeps finished runs and their event logs"
+    )
+    keep_run_sets_days: int = Field(
+        default=400, ge=1, description="days that drafts and run sets of no release are kept; releases stay for ever"
+    )
     readback_rows: int = Field(
         default=50_000,
         ge=0,
@@ -59,6 +106,10 @@ class Settings(BaseSettings):
     @property
     def outputs_folder(self) -> Path:
         return self.outputs_dir or self.data_dir / "outputs"
+
+    @property
+    def switched_off(self) -> frozenset[str]:
+        return frozenset(name.strip() for name in self.off.split(",") if name.strip())
 
     @property
     def zone(self) -> ZoneInfo:

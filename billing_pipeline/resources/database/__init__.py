@@ -1,0 +1,12 @@
+"""The application's database: its tables, how it is opened, and its migrations."""
+
+from billing_pipeline.resources.database.connection import (
+    Database,
+    DatabaseResource,
+    current_revision,
+    migrate,
+    open_database,
+    sqlite_url,
+)
+
+__all__ = ["Database", "DatabaseResource", "current_revision", "migrate", "open_database", "sqlite_url"]

@@ -1,0 +1,1 @@
+"""Migrations of the application's database, oldest first; each can be undone."""
