@@ -7,7 +7,7 @@ be made again from it at any time. Source: decision 10.
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,14 +72,22 @@ class OutputFiles(RunSets):
                 f"another run is publishing {period} just now; try again when it has finished"
             ) from None
 
-    def publish(self, period: Period, run: str, files: list[DraftFile], manifest: dict[str, Any]) -> Path:
+    def publish(
+        self,
+        period: Period,
+        run: str,
+        files: list[DraftFile],
+        manifest: dict[str, Any],
+        committed: Callable[[], None] = lambda: None,
+    ) -> Path:
         """Commit the files as the run's set and bring the named files up to it; the path of the named manifest.
 
-        Everything that can fail for want of space or rights happens before the commit, on temporary names.
+        Everything that can fail for want of space or rights happens before the commit, on temporary names. `committed`
+        is called between the commit and the named files; `place` finishes what a crash left after it.
         """
         _refuse_clashes(files)
         folder = self.outputs_dir / "runs" / period.key
-        building, committed = folder / f".{run}.part", folder / run
+        building, whole = folder / f".{run}.part", folder / run
         earlier = self.manifests(period)
         described = self._inside(manifest["manifest_name"])
         staged: list[tuple[Path, Path]] = []
@@ -94,16 +102,32 @@ class OutputFiles(RunSets):
                 staged += [(staged_copy(file.path, target), target)]  # one by one: a failure finds what was staged
             staged.append((staged_copy(building / MANIFEST, described), described))
             _read_only(building)
-            building.rename(committed)
+            building.rename(whole)
         except BaseException:
             for temporary, _ in staged:
                 temporary.unlink(missing_ok=True)
             shutil.rmtree(building, ignore_errors=True)
             raise
+        committed()
         for temporary, target in staged:
             temporary.replace(target)
         self._drop_stale(earlier, {file.name for file in files})
         return described
+
+    def is_committed(self, period: Period, run: str) -> bool:
+        """Whether the run's set is complete."""
+        return (self.outputs_dir / "runs" / period.key / safe_name(run) / MANIFEST).is_file()
+
+    def place(self, manifest: dict[str, Any]) -> None:
+        """Bring the named files up to a committed set, whatever a crash left of them; again does no harm."""
+        period = Period.parse(manifest["billing_period"])
+        folder = self.outputs_dir / "runs" / period.key / safe_name(manifest["run_id"])
+        names = {entry["name"]: folder / safe_name(entry["name"]) for entry in manifest["files"] if entry["named"]}
+        for name in self.stale_files(manifest):
+            staged_copy(names[name], self._inside(name)).replace(self._inside(name))
+        described = self._inside(manifest["manifest_name"])
+        staged_copy(folder / MANIFEST, described).replace(described)
+        self._drop_stale(self.manifests(period), set(names))
 
     def discard_draft(self, folder: Path) -> None:
         """Remove a run's drafts once its set is committed."""

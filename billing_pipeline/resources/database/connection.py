@@ -54,7 +54,8 @@ class Database:
             before_sleep=before_sleep_log(_log, logging.WARNING),
             reraise=True,
         )
-        return attempts(self._once, work)
+        result: T = attempts(self._once, work)
+        return result
 
     def _once(self, work: Callable[[sa.Connection], T]) -> T:
         with self.engine.begin() as connection:
