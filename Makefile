@@ -2,34 +2,35 @@
 
 PYTHON ?= python3
 PORT ?= 3000
+POSTGRES ?=
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-export DAGSTER_HOME := $(CURDIR)/data/dagster
+export DAGSTER_HOME ?= $(abspath $(or $(BILLING_DATA_DIR),data))/dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# Dagster maps SIGTERM to the handler of SIGINT, which a shell may have switched off for a process in the background.
-DEFAULT_SIGNALS := $(shell env --default-signal=INT,TERM true 2>/dev/null && echo env --default-signal=INT,TERM)
-
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up test lint format bench lock clean
+.PHONY: help setup demo up test test-all lint format bench docs lock clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup $(DAGSTER_HOME)/dagster.yaml  ## bill the sample book and show what came out
+demo: setup  ## bill the sample book and show what came out
+	@$(BIN)/billing-pipeline prepare
 	@$(BIN)/billing-pipeline demo $(ARGS)
 
-up: setup $(DAGSTER_HOME)/dagster.yaml  ## Dagster's interface, sensors and schedules on http://localhost:3000 (PORT=...)
-	@echo "Dagster starts on http://localhost:$(PORT) (stop with Ctrl-C)"
-	@exec $(DEFAULT_SIGNALS) $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT) $(ARGS)
+up: setup  ## the product on http://localhost:3000: pages, sensors, schedules (PORT=..., POSTGRES=1 for PostgreSQL)
+	@exec $(BIN)/billing-pipeline up --port $(PORT) $(if $(POSTGRES),--postgres) $(ARGS)
 
-test: setup  ## all tests, on all cores (ARGS="-k money" for some)
+test: setup  ## all tests but the slow ones, on all cores (ARGS="-k money" for some)
 	@$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
+
+test-all: setup  ## all tests, the long versions too: kills, restarts, full disks (half an hour)
+	@$(BIN)/pytest --numprocesses auto --dist worksteal -m "slow or not slow" $(ARGS)
 
 lint: setup  ## format, lint, types and the direction of imports
 	@$(BIN)/ruff format --check .
@@ -43,6 +44,9 @@ format: setup  ## rewrite the code in the house format
 
 bench: setup  ## measure speed and memory
 	@$(BIN)/python -m benchmarks.run $(ARGS)
+
+docs: setup  ## write the tables of docs/ that are generated from the code
+	@$(BIN)/python -m tests.test_docs
 
 lock: setup  ## resolve the dependencies anew into requirements/*.txt (ARGS=--upgrade for newer ones)
 	@$(call resolve,base,--group build)
@@ -63,10 +67,6 @@ $(READY): pyproject.toml requirements/dev.txt
 	@$(BIN)/pip install -qq --no-input --require-hashes -r requirements/dev.txt
 	@$(BIN)/pip install -qq --no-input --no-deps --no-build-isolation --editable .
 	@touch $@
-
-$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
-	@mkdir -p $(@D)
-	@cp $< $@
 
 # The lock names exact versions and hashes and no index, so that any mirror will do.
 define resolve

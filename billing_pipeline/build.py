@@ -6,23 +6,40 @@ from pathlib import Path
 import dagster as dg
 
 from billing_pipeline.assets import billing, publication, usage
-from billing_pipeline.jobs import close_month, scan_month
+from billing_pipeline.jobs import close_month, scan_month, tidy
 from billing_pipeline.profile import Profile, load_profile
+from billing_pipeline.resources.database import DatabaseResource, sqlite_url
 from billing_pipeline.resources.frames import FrameIOManager
 from billing_pipeline.resources.gate import Gate
 from billing_pipeline.resources.inputs import Inputs
+from billing_pipeline.resources.leases import MonthWriter
+from billing_pipeline.resources.notices import notices_from
 from billing_pipeline.resources.outputs import Outputs
+from billing_pipeline.resources.retention import Retention
+from billing_pipeline.schedules.deadline_watch import deadline_watch_schedule
+from billing_pipeline.schedules.tidy import tidy_daily
+from billing_pipeline.sensors.approvals import approvals_sensor
+from billing_pipeline.sensors.outbox import outbox_sensor
+from billing_pipeline.sensors.run_notices import run_notices_sensor
+from billing_pipeline.sensors.usage_files import usage_files_sensor
 from billing_pipeline.settings import Settings, load_settings
 
 
 def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
     """The whole pipeline. `resources` replaces resources by name; the rest comes from the settings."""
-    wired = {**resources_from(load_settings()), **(resources or {})}
+    settings = load_settings()
     return dg.Definitions(
         assets=dg.load_assets_from_modules([usage, billing, publication]),
         asset_checks=[publication.control_checks],
-        jobs=[close_month, scan_month],
-        resources=wired,
+        jobs=[close_month, scan_month, tidy],
+        sensors=[
+            usage_files_sensor(settings),
+            approvals_sensor(settings),
+            run_notices_sensor(settings),
+            outbox_sensor(settings),
+        ],
+        schedules=[deadline_watch_schedule(settings), tidy_daily(settings)],
+        resources={**resources_from(settings), **(resources or {})},
         executor=dg.in_process_executor,  # Polars already uses every core; a process per step costs seconds
     )
 
@@ -30,39 +47,67 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
 def resources_from(settings: Settings) -> dict[str, object]:
     """The resources of an installation: its data folder keeps the state, its outputs folder what is published."""
     profile = load_profile(settings.profile)
-    return local_resources(
+    month = local_resources(
         usage_dir=settings.usage_folder.resolve(),
         rules_file=settings.rules_path.resolve(),
         outputs_dir=settings.outputs_folder.resolve(),
         state_dir=settings.data_dir.resolve(),
         profile=profile,
-        gate=Gate(gated=True, readback_rows=settings.readback_rows),
+        storage_url=settings.storage_url or "",
+        database=database_resource(settings),
+        gate=Gate(
+            gated=True,
+            releases=True,
+            approvers=settings.approvers,
+            manual=settings.publish == "manual",
+            lease_seconds=settings.lease_seconds,
+            readback_rows=settings.readback_rows,
+            ui_url=settings.ui_url,
+        ),
     )
+    retention = Retention(keep_runs_days=settings.keep_runs_days, keep_run_sets_days=settings.keep_run_sets_days)
+    return {**month, "notices": notices_from(settings), "retention": retention}
+
+
+def database_resource(settings: Settings) -> DatabaseResource:
+    """The application's database; a URL, which may hold a password, stays in the environment."""
+    if settings.database_url:
+        return DatabaseResource(url=dg.EnvVar("BILLING_DATABASE_URL"))
+    return DatabaseResource(url=sqlite_url(settings.data_dir.resolve()))
 
 
 def local_resources(
     *,
-    usage_dir: Path,
-    rules_file: Path,
+    usage_dir: Path | str,
+    rules_file: Path | str,
     outputs_dir: Path,
     state_dir: Path,
     profile: Profile,
     gate: Gate,
+    database: DatabaseResource | None = None,
     usage_file: Path | None = None,
     overrides_file: Path | None = None,
+    storage_url: str = "",
 ) -> dict[str, object]:
-    """Resources over local folders."""
+    """Resources over local folders; without another `database`, a file in the state folder."""
+    database = database or DatabaseResource(url=sqlite_url(state_dir))
     published = outputs_dir / f"{profile.file_prefix}_data_review" / "billing_overrides.json"
     return {
         "inputs": Inputs(
             usage_dir=str(usage_dir),
             rules_file=str(rules_file),
+            state_dir=str(state_dir),
             usage_file=str(usage_file or ""),
             overrides_file=str(overrides_file or ""),
-            default_overrides=str(published),
+            default_overrides="" if gate.releases else str(published),  # an installation decides in its database
         ),
-        "outputs": Outputs(outputs_dir=str(outputs_dir), state_dir=str(state_dir)),
-        "io_manager": FrameIOManager(base_dir=str(state_dir / "frames")),
+        "outputs": Outputs(outputs_dir=str(outputs_dir), state_dir=str(state_dir), storage_url=storage_url),
+        "database": database,
+        "io_manager": FrameIOManager(
+            state_dir=str(state_dir),
+            storage_url=storage_url,
+            writer=MonthWriter(database=database, seconds=gate.lease_seconds),
+        ),
         "profile": dg.ResourceDefinition.hardcoded_resource(profile),
         "gate": gate,
     }

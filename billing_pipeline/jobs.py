@@ -1,8 +1,13 @@
 """Jobs: what is materialised together."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 
 from billing_pipeline.partitions import MONTHS
+from billing_pipeline.resources.database import Database
+from billing_pipeline.resources.outputs import OutputFiles
+from billing_pipeline.resources.retention import Retention, tidied
 
 _ONE_WRITER = dg.PartitionedConfig(
     partitions_def=MONTHS,
@@ -21,3 +26,27 @@ scan_month = dg.define_asset_job(
     config=_ONE_WRITER,
     description="Read a month's usage and rules and list what has to be reviewed; prices nothing.",
 )
+
+
+@dg.op(out=dg.Out(dg.Nothing), description="Remove what is older than the settings keep; its log says what went.")
+def remove_old(
+    context: dg.OpExecutionContext,
+    outputs: dg.ResourceParam[OutputFiles],
+    database: dg.ResourceParam[Database],
+    retention: Retention,
+) -> None:
+    """Dagster runs, drafts and run sets of no release, delivered notices."""
+    removed = tidied(retention, context.instance, outputs, database, datetime.now(UTC))
+    for kind, names in (("run set", removed.run_sets), ("draft", removed.drafts), ("not tidied", removed.skipped)):
+        for name in names:
+            context.log.info(f"{kind}: {name}")
+    context.log.info(
+        f"removed {len(removed.runs)} Dagster runs, {len(removed.run_sets)} run sets, {len(removed.drafts)} drafts, "
+        f"{removed.notices} delivered notices"
+    )
+
+
+@dg.job(description="Remove what is older than BILLING_KEEP_RUNS_DAYS and BILLING_KEEP_RUN_SETS_DAYS; releases stay.")
+def tidy() -> None:
+    """One step, so that what went stands in one log."""
+    remove_old()

@@ -19,7 +19,7 @@ from billing_pipeline.cli import console
 from billing_pipeline.engine.period import Period
 from billing_pipeline.profile import Profile
 from billing_pipeline.resources.gate import Gate
-from billing_pipeline.resources.outputs import OutputFiles
+from billing_pipeline.resources.outputs import OutputFiles, output_files
 from tests.engine.rules.books import book, customer, tier
 from tests.literals import JANUARY, USAGE_NAME, Row, company, usage_csv
 
@@ -107,7 +107,7 @@ class Month:
 
     @property
     def files(self) -> OutputFiles:
-        return OutputFiles(self.outputs, self.outputs / ".billing")
+        return output_files(self.outputs, self.outputs / ".billing")
 
     def resources(self, *, gated: bool = False) -> dict[str, object]:
         return local_resources(

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from billing_pipeline.assets.drafts import CONTROLS_FILE, INVOICE_KINDS, draft_id, file_table, first_draft
+from billing_pipeline.assets.drafts import CONTROLS_FILE, INVOICE_KINDS, LINES_FILE, draft_id, file_table, first_draft
 from billing_pipeline.assets.metadata import month_asset, preview
 from billing_pipeline.engine.close import conservation
 from billing_pipeline.engine.invoicing import COLUMNS, LINES_NEED, invoice_lines, split_lines
@@ -68,7 +68,7 @@ def netsuite_invoices(
     outputs: dg.ResourceParam[OutputFiles],
     profile: dg.ResourceParam[Profile],
 ) -> pl.DataFrame:
-    """File table of the import parts and the held file."""
+    """File table of the import parts, the held file, and the lines themselves for later comparison."""
     period = period_of(context)
     fact = priced_rows.select(*LINES_NEED, "draft").collect()
     lines = invoice_lines(fact, profile.invoice, period)
@@ -76,14 +76,16 @@ def netsuite_invoices(
     folder = outputs.draft_folder(period, run_of(context))
     stem = f"{profile.file_prefix}_netsuite/{profile.file_prefix}_netsuite_invoice"
     contents = {
-        f"{stem}_import_{period.dotted}{'' if part == 1 else f'_part{part}'}.csv": (csv_bytes(lines), "import")
-        for part, lines in enumerate(split_lines(ready.select(COLUMNS)), 1)
+        f"{stem}_import_{period.dotted}{'' if part == 1 else f'_part{part}'}.csv": (csv_bytes(piece), "import")
+        for part, piece in enumerate(split_lines(ready.select(COLUMNS)), 1)
     }
     if held.height:
         contents[f"{stem}_held_{period.dotted}.csv"] = (readable_csv_bytes(held.select(COLUMNS)), "held")
     for name, (content, _) in contents.items():
         write_whole(folder / name, content)
-    files = file_table(folder, {name: kind for name, (_, kind) in contents.items()}, fact["draft"][0])
+    lines.write_parquet(folder / LINES_FILE)
+    kinds = {name: kind for name, (_, kind) in contents.items()} | {LINES_FILE: "lines"}
+    files = file_table(folder, kinds, fact["draft"][0])
     context.add_output_metadata(
         {
             "amount": str(ready["Amount"].sum()),

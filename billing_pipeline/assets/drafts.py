@@ -11,6 +11,7 @@ from billing_pipeline.engine.rules import Rules
 from billing_pipeline.resources.files import sha256_of
 
 INVOICE_KINDS = ("import", "held")
+LINES_FILE = "invoice_lines.parquet"  # every invoice line of a draft: what a later release is compared with
 CONTROLS_FILE = "controls.parquet"  # in a run's draft folder: what its checks judge
 
 

@@ -12,15 +12,19 @@ _CELL = 60
 
 
 def month_asset(
-    group: str, description: str, kinds: frozenset[str] = frozenset({"polars"})
+    group: str, description: str, kinds: frozenset[str] = frozenset({"polars"}), *, output_required: bool = True
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """The decorator of an asset partitioned by month: one policy for all of them."""
+    """The decorator of an asset partitioned by month: one policy for all of them.
+
+    Without `output_required` a run may end well without making the asset.
+    """
     return dg.asset(
         partitions_def=MONTHS,
         group_name=group,
         description=description,
         kinds=set(kinds),
         owners=["team:billing-operations"],
+        output_required=output_required,
     )
 
 

@@ -1,28 +1,52 @@
-"""Publication of a month: the controls as asset checks, and the manifest, which only an open gate lets through."""
+"""The end of a month: its controls as asset checks, what changed of what was sent, and the manifest behind the gate."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from billing_pipeline.assets.drafts import CONTROLS_FILE, draft_id, refuse_altered, refuse_mixed_drafts
-from billing_pipeline.assets.metadata import month_asset
-from billing_pipeline.assets.usage import review_name
+from billing_pipeline.assets.adjusting import DIFFERENCES, differences_of, refuse_other_release, write_adjustments
+from billing_pipeline.assets.drafts import CONTROLS_FILE, draft_id, file_table, refuse_altered, refuse_mixed_drafts
+from billing_pipeline.assets.metadata import month_asset, preview
+from billing_pipeline.assets.releasing import (
+    MadeOf,
+    evidence_of,
+    finish_release,
+    new_release,
+    note_refusal,
+    note_waiting,
+    publish_release,
+    release_facts,
+    sending,
+)
+from billing_pipeline.assets.run_set import run_set
 from billing_pipeline.engine.cells import header_name
-from billing_pipeline.engine.close import FAIL, PASS, verdict
+from billing_pipeline.engine.close import (
+    FAIL,
+    PASS,
+    adjustment_lines,
+    line_differences,
+    partner_differences,
+    posting_date,
+    verdict,
+)
 from billing_pipeline.engine.errors import GateError
+from billing_pipeline.engine.money import total
+from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.pricing.controls import BLOCKING, NAMES
 from billing_pipeline.engine.rules import rules_from_frame
 from billing_pipeline.partitions import period_of
 from billing_pipeline.profile import Profile
-from billing_pipeline.reports.manifest import RunFacts, manifest_document
-from billing_pipeline.resources.files import sha256_of, write_whole
-from billing_pipeline.resources.frames import frame_path
+from billing_pipeline.reports.manifest import RunFacts, manifest_document, month_summary
+from billing_pipeline.resources import releases
+from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.gate import Gate
-from billing_pipeline.resources.outputs import DraftFile, OutputFiles, run_of
+from billing_pipeline.resources.outputs import OutputFiles, run_of
 
 
 @dg.multi_asset_check(
@@ -35,10 +59,18 @@ from billing_pipeline.resources.outputs import DraftFile, OutputFiles, run_of
     ],
 )
 def control_checks(
-    context: dg.AssetCheckExecutionContext, outputs: dg.ResourceParam[OutputFiles]
+    context: dg.AssetCheckExecutionContext,
+    outputs: dg.ResourceParam[OutputFiles],
+    database: dg.ResourceParam[Database],
+    gate: Gate,
 ) -> Iterator[dg.AssetCheckResult]:
     """One asset check per row of Audit & Controls, read from the controls of the very run it runs in."""
-    stored = pl.read_parquet(outputs.draft_folder(period_of(context), run_of(context)) / CONTROLS_FILE)
+    period, run = period_of(context), run_of(context)
+    stored = pl.read_parquet(outputs.draft_folder(period, run) / CONTROLS_FILE)
+    if gate.releases and FAIL in stored["Status"]:
+        made_of = _refused(outputs, period)
+        note = partial(note_refusal, gate=gate, made_of=made_of, run=run, dagster_run=context.run.run_id)
+        database.run(partial(note, controls=stored))
     for row in stored.iter_rows(named=True):
         yield dg.AssetCheckResult(
             check_name=header_name(row["Control Check"]),
@@ -51,8 +83,47 @@ def control_checks(
 
 @month_asset(
     "publication",
-    "Publication: behind the gate, the run's complete set and its named files, described by the manifest.",
+    "What this draft changes of what was sent before: adjustment lines, positive and negative, tied to their invoices.",
+    frozenset({"polars", "csv"}),
+)
+def adjustments(
+    context: dg.AssetExecutionContext,
+    netsuite_invoices: pl.DataFrame,
+    outputs: dg.ResourceParam[OutputFiles],
+    profile: dg.ResourceParam[Profile],
+    gate: Gate,
+    database: dg.ResourceParam[Database],
+) -> pl.DataFrame:
+    """File table of the adjustment files and of the differences behind them; `against`: the run they correct."""
+    period = period_of(context)
+    finish_release(database, outputs, gate, period)
+    earlier = database.run(partial(releases.releases_of, period=period))
+    sent = next((release for release in reversed(earlier) if release.state == releases.PUBLISHED), None)
+    lines = pl.read_parquet(netsuite_invoices.filter(pl.col("kind") == "lines")["path"].item())
+    before = outputs.invoice_lines(outputs.manifest_of(period, sent.run_id)) if sent else lines
+    differences = line_differences(before, lines)
+    posted = posting_date(period, frozenset(database.run(releases.closed_periods)))
+    adjusted = adjustment_lines(differences, period, len(earlier) + 1, posted, profile.invoice.date_format)
+    folder = outputs.draft_folder(period, run_of(context))
+    kinds = write_adjustments(folder, profile.file_prefix, f"{period.dotted}_r{len(earlier) + 1}", adjusted)
+    differences.write_parquet(folder / DIFFERENCES)
+    context.add_output_metadata(
+        {
+            "release": len(earlier) + 1,
+            "difference": str(total(differences["difference"])),
+            "lines": adjusted.height,
+            "by_partner": preview(partner_differences(differences), 15),
+        }
+    )
+    table = file_table(folder, kinds | {DIFFERENCES: "differences"}, netsuite_invoices["draft"][0])
+    return table.with_columns(pl.lit(sent.run_id if sent else "").alias("against"))
+
+
+@month_asset(
+    "publication",
+    "Publication: behind the gate, the month's release with its complete set and named files. Empty while it waits.",
     frozenset({"json"}),
+    output_required=False,
 )
 def manifest(
     context: dg.AssetExecutionContext,
@@ -66,73 +137,95 @@ def manifest(
     buckets: pl.DataFrame,
     controls: pl.DataFrame,
     master_report: pl.DataFrame,
+    adjustments: pl.DataFrame,
     outputs: dg.ResourceParam[OutputFiles],
     profile: dg.ResourceParam[Profile],
     gate: Gate,
-) -> pl.DataFrame:
-    """One row: run_id, path of the named manifest, status of the controls."""
-    period, run = period_of(context), run_of(context)
-    rules = rules_from_frame(billing_rules)
-    first = priced_rows.select("draft").head(1).collect()
-    made_of = {
+    database: dg.ResourceParam[Database],
+) -> Iterator[dg.Output[pl.DataFrame]]:
+    """One row: run_id, path of the named manifest, status of the controls. Nothing while the month waits for people."""
+    period, run, rules = period_of(context), run_of(context), rules_from_frame(billing_rules)
+    drafted = {
         "netsuite_invoices": netsuite_invoices,
         "partner_workbooks": partner_workbooks,
         "master_report": master_report,
+        "adjustments": adjustments,
     }
-    refuse_mixed_drafts(draft_id(usage_file, rules, decisions), {**made_of, "controls": controls, "priced_rows": first})
-    judged = verdict(controls, review_flags["decision"].null_count(), gated=gate.gated)
+    first = priced_rows.select("draft").head(1).collect()
+    judged_by = {**drafted, "controls": controls, "priced_rows": first}
+    refuse_mixed_drafts(draft_id(usage_file, rules, decisions), judged_by)
+    usage = usage_file.select("name", "path", "sha256", "size", "records").row(0, named=True)
+    made_of = MadeOf(period, usage["name"], usage["sha256"], rules.sha256, _last_decision(context))
+    sent = database.run(partial(releases.current, period=period))
+    refuse_other_release(adjustments, sent)
+    differences = differences_of(adjustments)
+    asked = database.run(partial(sending, gate=gate, made_of=made_of, differs=differences.height > 0))
+    judged = verdict(controls, review_flags["decision"], gated=gate.gated, sending=asked if gate.releases else None)
+    unpriced = priced_rows.filter(pl.col("bucket") == "quarantined").group_by("fee_calc_status").len()
+    frames = {
+        "controls": controls.drop("draft"),
+        "conservation": buckets,
+        "flags": review_flags,
+        "unpriced": unpriced.sort("fee_calc_status").collect(),
+        "partners": partner_workbooks,
+    }
+    named_rules = {"name": rules.name, "sha256": rules.sha256}
+    summary = month_summary(period, context.run.run_id, usage, named_rules, frames)
     if not judged.publish:
-        raise GateError(f"{period} is not published: {'; '.join(judged.reasons)}")
-    refuse_altered(made_of.values())
-    folder = outputs.draft_folder(period, run)
-    frames = {"controls": controls.drop("draft"), "conservation": buckets, "flags": review_flags}
-    with outputs.writer(period):
-        snapshot = f"{profile.file_prefix}_billing_log/rules_snapshots/rules_snapshot_{period.key}_{run}.xlsx"
-        write_whole(folder / snapshot, rules.workbook)
-        review = review_name(profile, period.dotted)
-        write_whole(folder / review, (outputs.outputs_dir / review).read_bytes())
-        kinds = {
-            DraftFile(row["name"], Path(row["path"])): (row["kind"], row["sha256"])
-            for table in made_of.values()
-            for row in table.iter_rows(named=True)
-        }
-        evidence = {
-            "rules": DraftFile(snapshot, folder / snapshot, lasting=True),
-            "review": DraftFile(review, folder / review, named=False),
-            "priced": DraftFile(
-                "priced_rows.parquet", frame_path(outputs.state_dir / "frames", "priced_rows", period.key), named=False
-            ),
-        }
-        kinds |= {file: (kind, sha256_of(file.path)) for kind, file in evidence.items()}
-        facts = RunFacts(run, _started(context), datetime.now(UTC), version("billing-pipeline"), profile.file_prefix)
-        usage = usage_file.select("name", "path", "sha256", "size", "records").row(0, named=True)
-        named_rules = {"name": rules.name, "sha256": rules.sha256, "snapshot_path": snapshot}
-        document = manifest_document(period, facts, usage, named_rules, list(_entries(kinds)), frames)
-        path = outputs.publish(period, run, list(kinds), document)
-    outputs.discard_draft(folder)
-    context.add_output_metadata(
-        {
-            "file": dg.MetadataValue.path(str(path)),
-            "files": len(kinds),
-            "controls": judged.controls_status,
-            "manifest": dg.MetadataValue.json(
-                {key: document[key] for key in ("billing_period", "run_id", "buckets", "outputs")}
-            ),
-        }
+        context.log.info(f"{period} is {judged.state}: {'; '.join(judged.reasons) or 'all of it was sent before'}")
+        if not gate.releases:
+            raise GateError(f"{period} is not published: {'; '.join(judged.reasons)}")
+        note = partial(note_waiting, gate=gate, made_of=made_of, run=run, judged=judged)
+        database.run(partial(note, summary=summary, differences=differences))
+        return
+    refuse_altered(drafted.values())
+    evidence = database.run(partial(evidence_of, made_of=made_of, usage=Path(usage["path"]))) if gate.releases else None
+    files = run_set(
+        outputs, profile, period, run, list(drafted.values()), rules, evidence=evidence, frozen=sent is not None
     )
-    return pl.DataFrame({"run_id": [run], "path": [str(path)], "status": [judged.controls_status]})
+    release = database.run(partial(new_release, made_of=made_of, run=run, summary=summary, differences=differences))
+    facts = RunFacts(run, _started(context), datetime.now(UTC), version("billing-pipeline"), profile.file_prefix)
+    told = release_facts(release, differences) if gate.releases else None
+    document = manifest_document(summary, facts, list(files.entries()), told)
+    if gate.releases:
+        publish_release(database, outputs, gate, release, list(files.files), document)
+    else:
+        outputs.publish(period, run, list(files.files), document)
+    outputs.discard_draft(outputs.draft_folder(period, run))
+    path = outputs.address(document["manifest_name"])
+    yield dg.Output(
+        pl.DataFrame({"run_id": [run], "path": [path], "status": [judged.controls_status]}),
+        metadata=_shown(document, path),
+    )
 
 
-def _entries(kinds: dict[DraftFile, tuple[str, str]]) -> Iterator[dict[str, object]]:
-    for file, (kind, digest) in kinds.items():
-        yield {
-            "name": file.name,
-            "kind": kind,
-            "sha256": digest,
-            "bytes": file.path.stat().st_size,
-            "named": file.named,
-            "lasting": file.lasting,
-        }
+def _refused(outputs: OutputFiles, period: Period) -> MadeOf:
+    """What the refused draft was made of, from the frames of the run that its checks belong to."""
+    frames = {
+        name: pl.read_parquet(outputs.frame_path(name, period), columns=["name", "sha256"])
+        for name in ("usage_file", "billing_rules")
+    }
+    usage, rules = frames["usage_file"], frames["billing_rules"]
+    return MadeOf(period, usage["name"].item(), usage["sha256"].item(), rules["sha256"].item(), 0)
+
+
+def _shown(document: dict[str, Any], path: str) -> dict[str, Any]:
+    keys = ("billing_period", "run_id", "release", "buckets", "outputs")
+    return {
+        "file": dg.MetadataValue.path(path),
+        "files": len(document["files"]),
+        "controls": document["controls_status"],
+        "manifest": dg.MetadataValue.json({key: document[key] for key in keys}),
+    }
+
+
+def _last_decision(context: dg.AssetExecutionContext) -> int:
+    """The last decision in the stored frame of decisions, as its asset said: the database may hold later ones."""
+    stored = dg.AssetRecordsFilter(asset_key=dg.AssetKey("decisions"), asset_partitions=[context.partition_key])
+    records = context.instance.fetch_materializations(stored, limit=1).records
+    said = records[0].asset_materialization if records else None
+    value = said.metadata["last_decision"].value if said and "last_decision" in said.metadata else 0
+    return int(str(value))
 
 
 def _started(context: dg.AssetExecutionContext) -> datetime:

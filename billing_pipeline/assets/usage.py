@@ -7,16 +7,21 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from billing_pipeline.assets.deciding import decisions_preview, recorded_decisions
 from billing_pipeline.assets.metadata import month_asset, preview
 from billing_pipeline.engine.errors import InputError, Problem
 from billing_pipeline.engine.rules import read_workbook, rules_frame, rules_from_frame
 from billing_pipeline.engine.usage import (
     Structure,
     check_structure,
+    decisions_frame,
+    in_force,
     input_warnings,
+    is_carried,
     no_decisions,
     read_decisions,
     source_rows,
+    together,
     typed_rows,
 )
 from billing_pipeline.engine.usage import (
@@ -25,18 +30,23 @@ from billing_pipeline.engine.usage import (
 from billing_pipeline.partitions import period_of
 from billing_pipeline.profile import Profile
 from billing_pipeline.reports.review import review_bytes, review_document
+from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.files import blocks_of, read_whole
-from billing_pipeline.resources.frames import frame_path
 from billing_pipeline.resources.inputs import InputFiles
 from billing_pipeline.resources.outputs import OutputFiles
+
+FILE_TAG, SHA256_TAG = "billing/file", "billing/sha256"  # of the run: the file below the usage folder, its content
 
 
 @month_asset("inputs", "The month's usage export: which file, its hash, and proof that it is a whole table.")
 def usage_file(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[InputFiles]) -> pl.DataFrame:
-    """One row: structure_frame."""
-    period = period_of(context)
-    path = inputs.usage_path(period)
+    """One row: structure_frame. A run that a sensor started is tagged with its file and must find that very content."""
+    name, wanted = context.run.tags.get(FILE_TAG), context.run.tags.get(SHA256_TAG)
+    path = inputs.usage_path(period_of(context), name)
     structure = check_structure(blocks_of(path), path.name)
+    if wanted and wanted != structure.sha256:
+        message = f"has other contents than when it was taken ({structure.sha256[:16]}…, not {wanted[:16]}…)"
+        raise InputError(Problem(message, file=structure.name))
     context.add_output_metadata(
         {
             "file": dg.MetadataValue.path(str(path)),
@@ -72,10 +82,10 @@ def usage_rows(context: dg.AssetExecutionContext, usage_file: pl.DataFrame) -> p
 @month_asset("inputs", "The rules workbook, validated as a whole and kept with its bytes: prices, minimums, customers.")
 def billing_rules(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[InputFiles]) -> pl.DataFrame:
     """One row: engine.rules.rules_frame."""
-    rules = read_workbook(_rules_bytes(inputs.rules_path), inputs.rules_path.name)
+    rules = read_workbook(*inputs.rules_workbook())
     context.add_output_metadata(
         {
-            "file": dg.MetadataValue.path(str(inputs.rules_path)),
+            "file": dg.MetadataValue.path(inputs.rules_address),
             "sha256": rules.sha256,
             "tiers": rules.tiers.height,
             "partners": rules.tiers["partner_key"].n_unique(),
@@ -88,21 +98,39 @@ def billing_rules(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[In
     return rules_frame(rules)
 
 
-@month_asset("review", "What people decided about flagged rows of exactly this usage file.")
+@month_asset("review", "What people decided about exactly this usage file: who, what, when, why.")
 def decisions(
-    context: dg.AssetExecutionContext, usage_file: pl.DataFrame, inputs: dg.ResourceParam[InputFiles]
+    context: dg.AssetExecutionContext,
+    usage_file: pl.DataFrame,
+    usage_rows: pl.LazyFrame,
+    billing_rules: pl.DataFrame,
+    inputs: dg.ResourceParam[InputFiles],
+    database: dg.ResourceParam[Database],
 ) -> pl.DataFrame:
-    """Frame of engine.usage.read_decisions."""
-    structure, _ = structure_from_frame(usage_file)
+    """Frame of engine.usage.no_decisions: recorded decisions, and those of a decision file about other flags.
+
+    A file of a month that was decided on before takes over, once, the decisions whose rows and flags are unchanged.
+    """
+    period, (structure, _) = period_of(context), structure_from_frame(usage_file)
+    filed = no_decisions()
     path = inputs.overrides_path()
-    decided = no_decisions()
     if path is not None:
-        data = read_whole(path)
         required = inputs.overrides_file is not None
-        decided = read_decisions(
-            data, path.name, structure.sha256, structure.records, period_of(context), required=required
+        filed = read_decisions(
+            read_whole(path), path.name, structure.sha256, structure.records, period, required=required
         )
-        context.add_output_metadata({"file": dg.MetadataValue.path(str(path)), "preview": preview(decided)})
+        context.add_output_metadata({"file": dg.MetadataValue.path(str(path))})
+    made, left = recorded_decisions(database, period, structure.sha256, usage_rows, rules_from_frame(billing_rules))
+    named = usage_rows.select("line", "position", "PARTNER_ID", "PARTNER_NAME")
+    decided = together(filed, decisions_frame(made, named.collect())) if made else filed
+    context.add_output_metadata(
+        {
+            "decided": decisions_preview(in_force(made)),
+            "carried_over": sum(is_carried(decision) for decision in made),
+            "not_carried_over": decisions_preview(left),
+            "preview": preview(decided),
+        }
+    )
     return decided
 
 
@@ -115,8 +143,9 @@ def usage_warnings(
 ) -> pl.DataFrame:
     """Frame of engine.usage.input_warnings."""
     period = period_of(context)
-    last = frame_path(outputs.state_dir / "frames", "usage_rows", period.previous.key)
-    previous = pl.read_parquet(last, columns=["PARTNER_ID", "PARTNER_NAME"]).unique() if last.exists() else None
+    known = outputs.has_frame("usage_rows", period.previous)
+    last = outputs.frame_path("usage_rows", period.previous) if known else None
+    previous = pl.read_parquet(last, columns=["PARTNER_ID", "PARTNER_NAME"]).unique() if last else None
     found = input_warnings(usage_rows, rules_from_frame(billing_rules), period, previous)
     context.add_output_metadata({"preview": preview(found, 20)})
     return found
@@ -136,19 +165,19 @@ def review_flags(
 ) -> pl.DataFrame:
     """Frame of engine.usage.review_flags; also written as the month's review file."""
     period, rules = period_of(context), rules_from_frame(billing_rules)
-    flags = find_flags(usage_rows, rules, decisions)
+    flags = find_flags(usage_rows, rules, decisions, period)
     structure, path = structure_from_frame(usage_file)
     about: dict[str, Any] = {
         "scan_timestamp_utc": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "usage_file": {"path": str(path), "name": path.name, "sha256": structure.sha256},
-        "rules_file": {"path": str(inputs.rules_path), "sha256": rules.sha256},
+        "rules_file": {"path": inputs.rules_address, "sha256": rules.sha256},
         "for_month": period.dotted,
     }
     name = review_name(profile, period.dotted)
     outputs.write_named(name, review_bytes(review_document(usage_rows, flags, usage_warnings, about)))
     context.add_output_metadata(
         {
-            "file": dg.MetadataValue.path(str(outputs.outputs_dir / name)),
+            "file": dg.MetadataValue.path(outputs.address(name)),
             "flags": flags.height,
             "undecided": flags["decision"].null_count(),
             "by_type": dg.MetadataValue.json(dict(flags["flag_type"].value_counts().rows())),
@@ -200,9 +229,3 @@ def structure_from_frame(frame: pl.DataFrame) -> tuple[Structure, Path]:
         blank,
     )
     return structure, Path(row["path"])
-
-
-def _rules_bytes(path: Path) -> bytes:
-    if not path.is_file():
-        raise InputError(Problem("Config workbook not found", file=str(path)))
-    return read_whole(path)

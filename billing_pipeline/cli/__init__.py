@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from billing_pipeline.cli import bill, demo, doctor, explain, rules
+from billing_pipeline.cli import bill, demo, doctor, explain, review, rules
 from billing_pipeline.cli.console import BAD_INPUT, FAILED, REFUSED, safe, say
 from billing_pipeline.engine.errors import GateError, InputError
 
@@ -22,7 +22,8 @@ app = typer.Typer(
 )
 app.command()(demo.sample)
 app.command()(bill.bill)
-app.add_typer(bill.review_app, name="review")
+app.add_typer(review.app, name="review")
+app.command(hidden=True)(review.decide)
 app.add_typer(rules.app, name="rules")
 app.command()(explain.explain)
 app.command()(doctor.doctor)

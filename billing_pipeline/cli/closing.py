@@ -1,7 +1,7 @@
 """Running a month's assets in this process: the same job that the UI and the sensors run, with a progress bar."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +11,18 @@ import dagster as dg
 import polars as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from billing_pipeline.build import build_defs
+from billing_pipeline.build import build_defs, resources_from
 from billing_pipeline.cli.console import messages
 from billing_pipeline.engine.close import Verdict, verdict
 from billing_pipeline.engine.errors import GateError, InputError, MonthHeldError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.partitions import MONTHS
-from billing_pipeline.profile import Profile
-from billing_pipeline.resources.frames import frame_path
+from billing_pipeline.profile import Profile, load_profile
+from billing_pipeline.resources.database import Database, DatabaseResource
 from billing_pipeline.resources.gate import Gate
-from billing_pipeline.resources.outputs import OutputFiles, Outputs
+from billing_pipeline.resources.leases import billing_lease, lease
+from billing_pipeline.resources.outputs import OutputFiles, Outputs, output_files
+from billing_pipeline.settings import load_settings
 
 _CHECK_FAILED = "DagsterAssetCheckFailedError"  # a blocking check; Dagster does not export the class
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -37,7 +39,17 @@ class Month:
     @property
     def outputs(self) -> OutputFiles:
         resource: Outputs = self.resources["outputs"]
-        return OutputFiles(Path(resource.outputs_dir), Path(resource.state_dir))
+        return output_files(resource.storage_url or resource.outputs_dir, Path(resource.state_dir))
+
+    @property
+    def gate(self) -> Gate:
+        gate: Gate = self.resources["gate"]
+        return gate
+
+    @property
+    def database(self) -> Database:
+        resource: DatabaseResource = self.resources["database"]
+        return resource.opened()
 
     def frame(self, asset: str) -> pl.DataFrame:
         """The stored frame of an asset."""
@@ -45,12 +57,17 @@ class Month:
 
     def path(self, asset: str) -> Path:
         """Where the frame of an asset is stored."""
-        return frame_path(self.outputs.state_dir / "frames", asset, self.period.key)
+        return self.outputs.frame_path(asset, self.period)
 
     def verdict(self) -> Verdict:
         """What the gate says of the stored controls and flags."""
-        gate: Gate = self.resources["gate"]
-        return verdict(self.frame("controls"), self.frame("review_flags")["decision"].null_count(), gated=gate.gated)
+        return verdict(self.frame("controls"), self.frame("review_flags")["decision"], gated=self.gate.gated)
+
+
+def installed_month(period: Period) -> Month:
+    """A month of the installation that the settings describe."""
+    settings = load_settings()
+    return Month(period, load_profile(settings.profile), resources_from(settings))
 
 
 def close_month(month: Month, progress: Progress) -> Verdict:
@@ -68,7 +85,7 @@ def close_month(month: Month, progress: Progress) -> Verdict:
     return month.verdict()
 
 
-def run_month(month: Month, job_name: str, progress: Progress) -> None:
+def run_month(month: Month, job_name: str, progress: Progress, tags: Mapping[str, str] | None = None) -> None:
     """Materialise a job's assets for the month; errors in data come out as they were raised."""
     refuse_unknown_month(month.period)
     job = build_defs(month.resources).resolve_job_def(job_name)
@@ -78,9 +95,10 @@ def run_month(month: Month, job_name: str, progress: Progress) -> None:
     def step_done(context: dg.HookContext) -> None:
         progress.update(task, advance=1, step=context.op.name.split("__")[-1].replace("_", " "))
 
-    with month.outputs.writer(month.period), dagster_instance() as instance:
+    held = lease(month.database, billing_lease(month.period), seconds=month.gate.lease_seconds)
+    with held, dagster_instance() as instance:
         job.with_hooks({step_done}).execute_in_process(
-            partition_key=month.period.key, instance=instance, run_config=_QUIET
+            partition_key=month.period.key, instance=instance, run_config=_QUIET, tags=dict(tags or {})
         )
     progress.update(task, step="done")
 

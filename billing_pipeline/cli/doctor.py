@@ -1,15 +1,13 @@
 """`doctor`: what is configured, reachable, stale or missing, and what to do about it."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from billing_pipeline.cli.console import DONE, WAITING, output, print_json, safe
-
-if TYPE_CHECKING:  # looking imports Dagster, which takes a second
-    from billing_pipeline.cli.health import Finding
+from billing_pipeline.cli.findings import Finding
 
 _COLOURS = {"fine": "green", "note": "cyan", "attention": "bold yellow"}
 
@@ -49,7 +47,7 @@ def doctor(
 
 
 def _print(
-    versions: Mapping[str, str], known: Iterable[Mapping[str, Any]], found: Iterable["Finding"], waiting: int
+    versions: Mapping[str, str], known: Iterable[Mapping[str, Any]], found: Iterable[Finding], waiting: int
 ) -> None:
     output.print(" · ".join(f"{name} {version}" for name, version in versions.items()), style="dim")
     output.print()
@@ -70,7 +68,7 @@ def _settings_grid(known: Iterable[Mapping[str, Any]]) -> Table:
     return grid
 
 
-def _findings_grid(found: Iterable["Finding"]) -> Table:
+def _findings_grid(found: Iterable[Finding]) -> Table:
     grid = _grid(3)
     for finding in found:
         colour = _COLOURS[finding.state]

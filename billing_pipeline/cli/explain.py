@@ -1,11 +1,14 @@
 """`explain`: why each amount of a partner is what it is, from the month's committed run."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from billing_pipeline.cli.console import print_json
+
+if TYPE_CHECKING:  # resources are imported by the command that runs
+    from billing_pipeline.resources.storage import Storage
 
 
 def explain(
@@ -40,8 +43,9 @@ def explain(
     from billing_pipeline.cli.explanation import explained_partner, explanation_document, print_explanation
     from billing_pipeline.engine.period import Period
     from billing_pipeline.resources.run_sets import RunSets
+    from billing_pipeline.resources.storage import LocalStorage
 
-    sets = RunSets(outputs_dir or _configured_outputs())
+    sets = RunSets(LocalStorage(outputs_dir) if outputs_dir else _configured_storage())
     explained = explained_partner(sets, Period.parse(month), partner, company)
     if json:
         print_json(explanation_document(explained))
@@ -49,7 +53,9 @@ def explain(
         print_explanation(explained, everything=company is not None)
 
 
-def _configured_outputs() -> Path:
+def _configured_storage() -> "Storage":
+    from billing_pipeline.resources.storage import open_storage
     from billing_pipeline.settings import load_settings
 
-    return load_settings().outputs_folder
+    settings = load_settings()
+    return open_storage(settings.storage_url or str(settings.outputs_folder), settings.data_dir / "copies")

@@ -120,8 +120,8 @@ def print_explanation(explained: Explained, *, everything: bool) -> None:
 def _no_run(sets: RunSets, period: Period) -> str:
     months = sets.committed_months()
     if not months:
-        return f"nothing has been published in {sets.outputs_dir}; publish a month with: billing-pipeline bill"
-    return f"{period} has not been published in {sets.outputs_dir}; months there: {', '.join(map(str, months))}"
+        return f"nothing has been published in {sets.storage.address()}; publish a month with: billing-pipeline bill"
+    return f"{period} has not been published in {sets.storage.address()}; months there: {', '.join(map(str, months))}"
 
 
 def _partner_key(partners: pl.DataFrame, wanted: str, period: Period) -> str:

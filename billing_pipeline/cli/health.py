@@ -1,51 +1,43 @@
-"""What `doctor` looks at: settings, folders, the rules workbook, Dagster's home, the months and their published files.
+"""What `doctor` looks at: settings, folders, the rules workbook, the months and their published files.
 
-What belongs here: looking, without changing anything, and saying what to do. What does not: printing (`doctor`).
+What belongs here: looking, without changing anything, and saying what to do. What does not: printing (`doctor`), the
+database (`state`), Dagster (`running`).
 """
 
 import difflib
 import os
 import platform
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]  # comes with Dagster, without types
+from pydantic import SecretStr
 
-from billing_pipeline.engine.errors import InputError
+from billing_pipeline.cli.findings import ATTENTION, FINE, NOTE, Finding, listed
+from billing_pipeline.cli.running import dagster
+from billing_pipeline.cli.state import stored
+from billing_pipeline.engine.errors import InputError, printable
 from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.rules import check
 from billing_pipeline.partitions import MONTHS
 from billing_pipeline.profile import load_profile
 from billing_pipeline.resources.files import read_whole, sha256_of
 from billing_pipeline.resources.inputs import usage_files
-from billing_pipeline.resources.outputs import OutputFiles
+from billing_pipeline.resources.outputs import OutputFiles, output_files
+from billing_pipeline.resources.run_sets import set_folder
 from billing_pipeline.settings import Settings
 
-FINE, NOTE, ATTENTION = "fine", "note", "attention"
 _EFFECTIVE = {"usage_dir": "usage_folder", "rules_file": "rules_path", "outputs_dir": "outputs_folder"}
 _SECRET = re.compile("token|secret|password|webhook|key", re.IGNORECASE)
 _PASSWORD_IN_URL = re.compile(r"(?<=://)[^@/\s]+(?=@)")
 _HOME_HELP = "folder of Dagster's run history and its dagster.yaml; `make` sets it to data/dagster"
-_SHOWN = 5  # names listed before "and n more"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at: fine, worth knowing (note), or in need of a person (attention), with what to do."""
-
-    subject: str
-    state: str
-    found: str
-    advice: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        """The finding as plain values, for JSON."""
-        return asdict(self)
+_LOW = 1 << 30  # bytes free: a month with its workbooks needs a tenth
 
 
 def versions() -> dict[str, str]:
@@ -75,16 +67,22 @@ def configured(settings: Settings, environ: Mapping[str, str]) -> list[dict[str,
 def findings(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     """Everything looked at, in the order in which it is set up. An unusable profile is an InputError."""
     load_profile(settings.profile)
-    outputs = OutputFiles(settings.outputs_folder, settings.data_dir)
+    outputs = output_files(settings.storage_url or settings.outputs_folder, settings.data_dir)
+    now = datetime.now(UTC)
+    told, told_of = stored(settings, now)
     return [
         *_unknown_settings(type(settings), environ),
         _folder("data folder", settings.data_dir, "BILLING_DATA_DIR"),
         *_usage(settings),
         _rules(settings.rules_path),
         _folder("outputs folder", settings.outputs_folder, "BILLING_OUTPUTS_DIR"),
-        *_dagster(environ.get("DAGSTER_HOME", "")),
-        *_months(settings, outputs),
-        *_drafts(outputs),
+        *_storage(settings, outputs),
+        *_space(settings),
+        *told,
+        *_slack(settings),
+        *dagster(environ.get("DAGSTER_HOME", ""), settings, now),
+        *_months(settings, outputs, told_of),
+        *_drafts(outputs, told_of),
     ]
 
 
@@ -127,14 +125,14 @@ def _usage(settings: Settings) -> Iterator[Finding]:
         yield Finding("usage folder", ATTENTION, f"{folder} cannot be read: {error.strerror}", advice)
         return
     if found:
-        yield Finding("usage folder", FINE, f"{folder}: {_list([str(period) for period in found])}")
+        yield Finding("usage folder", FINE, f"{folder}: {listed([str(period) for period in found])}")
     else:
         yield Finding("usage folder", ATTENTION, f"{folder} has no file named YYYY.MM_*.csv", advice)
     if others:
-        yield Finding("usage folder", NOTE, f"not read: {_list(others)}", "usage files are named YYYY.MM_*.csv")
+        yield Finding("usage folder", NOTE, f"not read: {listed(others)}", "usage files are named YYYY.MM_*.csv")
     for period, paths in found.items():
         if len(paths) > 1:
-            names = _list([path.name for path in paths])
+            names = listed([path.name for path in paths])
             yield Finding(f"usage of {period}", ATTENTION, f"more than one file: {names}", "keep one of them there")
 
 
@@ -151,44 +149,55 @@ def _rules(path: Path) -> Finding:
     return Finding("rules workbook", ATTENTION if errors else FINE, counts, advice)
 
 
-def _dagster(home: str) -> Iterator[Finding]:
-    """Dagster's home, and in it the product's dagster.yaml: telemetry off, one writer a month."""
-    copy = f"copy the product's dagster.yaml to {Path(home) / 'dagster.yaml'}; `make up` does it"
-    if not home:
-        yield Finding("Dagster", NOTE, "DAGSTER_HOME is not set: runs leave no history", "`make up` sets it")
-        return
-    if not Path(home).is_dir():
-        yield Finding("Dagster", ATTENTION, f"DAGSTER_HOME is {home!r}, which is not a folder", "make it, or unset it")
-        return
-    try:
-        config = yaml.safe_load((Path(home) / "dagster.yaml").read_text("utf-8")) or {}
-        telemetry = bool(config.get("telemetry", {}).get("enabled", True))
-        limits = config.get("concurrency", {}).get("runs", {}).get("tag_concurrency_limits", [])
-        limited = any(limit.get("key") == "billing/writer" for limit in limits)
-    except FileNotFoundError:
-        yield Finding("Dagster", ATTENTION, f"{home} has no dagster.yaml", copy)
-        return
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError):
-        yield Finding("Dagster", ATTENTION, f"{home}: dagster.yaml cannot be read", copy)
-        return
-    missing = [
-        *(["telemetry is on"] if telemetry else []),
-        *([] if limited else ["two runs may write one month (no limit on the tag billing/writer)"]),
-    ]
-    if missing:
-        yield Finding("Dagster", ATTENTION, f"{home}: {', '.join(missing)}", copy)
+def _storage(settings: Settings, outputs: OutputFiles) -> Iterator[Finding]:
+    """Whether the object store answers, when there is one."""
+    if settings.storage_url:
+        shown = _PASSWORD_IN_URL.sub("***", settings.storage_url)
+        try:
+            outputs.storage.folders("runs")
+            yield Finding("object store", FINE, f"{shown} can be read")
+        except Exception as error:  # noqa: BLE001  # each vendor's driver has errors of its own
+            advice = "check BILLING_STORAGE_URL and the credentials in the environment"
+            yield Finding("object store", ATTENTION, f"{shown} cannot be read: {printable(str(error), 300)}", advice)
+
+
+def _space(settings: Settings) -> Iterator[Finding]:
+    """Disks that will soon be full."""
+    for folder in {settings.data_dir, settings.outputs_folder}:
+        with suppress(OSError):  # said of the folder already
+            free = shutil.disk_usage(folder).free
+            if free < _LOW:
+                advice = "make room: a full disk stops every month, and loses none"
+                yield Finding("disk", ATTENTION, f"{folder}: {free >> 20} MB are left", advice)
+
+
+def _slack(settings: Settings) -> Iterator[Finding]:
+    """How notices leave. Nothing is sent: notices that could not be delivered say it."""
+    if settings.slack_webhook:
+        yield Finding("Slack", FINE, "notices go to the webhook")
+    elif settings.slack_token and settings.slack_channel:
+        yield Finding("Slack", FINE, f"notices go to {settings.slack_channel} by bot token")
+    elif settings.slack_token or settings.slack_channel:
+        missing = "BILLING_SLACK_CHANNEL" if settings.slack_token else "BILLING_SLACK_TOKEN"
+        yield Finding("Slack", ATTENTION, f"{missing} is not set: notices only go to the log", f"set {missing}, too")
     else:
-        yield Finding("Dagster", FINE, f"{home}: telemetry is off, one writer a month")
+        yield Finding("Slack", NOTE, "not configured: notices go to the log", "set BILLING_SLACK_WEBHOOK")
 
 
-def _months(settings: Settings, outputs: OutputFiles) -> Iterator[Finding]:
-    """Every month with a usage file or a committed run."""
+def _months(settings: Settings, outputs: OutputFiles, told_of: frozenset[str]) -> Iterator[Finding]:
+    """Every month with a usage file or a committed run, but those that are known to wait."""
     try:
         usage = usage_files(settings.usage_folder)
     except (InputError, OSError):  # said of the folder already
         usage = {}
     billable = set(MONTHS.get_partition_keys())
-    for period in sorted({*usage, *outputs.committed_months()}):
+    try:
+        committed = outputs.committed_months()
+    except Exception:  # noqa: BLE001  # said of the object store already
+        return
+    for period in sorted({*usage, *committed}):
+        if period.key in told_of:
+            continue
         try:
             yield _month(period, usage.get(period, []), outputs, billable=period.key in billable)
         except (InputError, OSError) as error:
@@ -205,8 +214,8 @@ def _month(period: Period, usage: list[Path], outputs: OutputFiles, *, billable:
         return Finding(subject, ATTENTION, "has a usage file, but nothing is published", again)
     stale = outputs.stale_files(manifest)
     if stale:
-        folder = outputs.outputs_dir / "runs" / period.key / manifest["run_id"]
-        found = f"{len(stale)} published files are changed or missing: {_list(stale)}"
+        folder = outputs.address(set_folder(period, manifest["run_id"]))
+        found = f"{len(stale)} published files are changed or missing: {listed(stale)}"
         return Finding(subject, ATTENTION, found, f"copy them from {folder}, or {again}")
     published = f"published by run {manifest['run_id']}"
     if len(usage) == 1 and sha256_of(usage[0]) != manifest["usage_file"]["sha256"]:
@@ -214,9 +223,9 @@ def _month(period: Period, usage: list[Path], outputs: OutputFiles, *, billable:
     return Finding(subject, FINE, published)
 
 
-def _drafts(outputs: OutputFiles) -> Iterator[Finding]:
+def _drafts(outputs: OutputFiles, told_of: frozenset[str]) -> Iterator[Finding]:
     """Drafts of runs that did not publish: newer than the month's committed run, or left over from before it."""
-    for folder in outputs.unfinished_drafts():
+    for folder in (folder for folder in outputs.unfinished_drafts() if folder.parent.name not in told_of):
         try:
             manifest = outputs.latest_manifest(Period.parse(folder.parent.name))
         except InputError as error:
@@ -233,9 +242,6 @@ def _shown(name: str, value: object) -> str | None:
     """A setting's value for people: no secrets."""
     if value is None:
         return None
-    return "(hidden)" if _SECRET.search(name) else _PASSWORD_IN_URL.sub("***", str(value))
-
-
-def _list(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    return (
+        "(hidden)" if isinstance(value, SecretStr) or _SECRET.search(name) else _PASSWORD_IN_URL.sub("***", str(value))
+    )

@@ -1,17 +1,13 @@
-"""What a finished run is told as: the JSON documents of `bill` and `review scan`, and their readable forms."""
+"""What a finished run is told as: the JSON document of `bill`, and its readable form."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from billing_pipeline.assets.usage import review_name
 from billing_pipeline.cli.closing import Month
 from billing_pipeline.cli.console import messages, safe, say, table
 from billing_pipeline.engine.close import Verdict
-
-_MOST_FLAGS = 40
 
 
 def close_document(month: Month, judged: Verdict) -> dict[str, Any]:
@@ -44,10 +40,9 @@ def close_document(month: Month, judged: Verdict) -> dict[str, Any]:
 
 
 def _published(month: Month, manifest: dict[str, Any]) -> dict[str, Any]:
-    folder = month.outputs.outputs_dir
     return {
-        "files": [str(folder / entry["name"]) for entry in manifest["files"] if entry["named"]],
-        "manifest": str(folder / manifest["manifest_name"]),
+        "files": [month.outputs.address(entry["name"]) for entry in manifest["files"] if entry["named"]],
+        "manifest": month.outputs.address(manifest["manifest_name"]),
         "run_id": manifest["run_id"],
     }
 
@@ -84,40 +79,6 @@ def print_close(document: dict[str, Any], outputs_dir: Path) -> None:
     say(f"  {safe(document['manifest'])}")
 
 
-def review_document_of(month: Month) -> dict[str, Any]:
-    """The month's review file as it was written."""
-    path = month.outputs.outputs_dir / review_name(month.profile, month.period.dotted)
-    document: dict[str, Any] = json.loads(path.read_bytes())
-    return document
-
-
-def print_review(document: dict[str, Any]) -> None:
-    """Flags and warnings for a reader."""
-    flags = document["flags"]
-    rows = [
-        (
-            flag["line"],
-            flag["flag_type"],
-            flag["PARTNER_NAME"],
-            flag["ER_NAME"],
-            flag["flag_reason"],
-            flag["decision"] or "",
-        )
-        for flag in flags[:_MOST_FLAGS]
-    ]
-    if rows:
-        messages.print(
-            table(f"{len(flags)} flags", ("line", "flag", "partner", "company", "reason", "decision"), rows, ("line",))
-        )
-    else:
-        say("No flags: nothing has to be decided.")
-    if len(flags) > _MOST_FLAGS:
-        say(f"[dim]… and {len(flags) - _MOST_FLAGS} more in the review file[/dim]")
-    for warning in document["warnings"][:_MOST_FLAGS]:
-        place = f"{warning['partner_key']} {warning['place']}".strip()
-        say(f"[dim]warning[/dim] {safe(place)}: {safe(warning['message'])}")
-
-
 def _control(row: dict[str, Any]) -> dict[str, str]:
     keys = {"Control Check": "name", "Input": "input", "Output": "output", "Variance": "variance", "Status": "status"}
     return {
@@ -134,4 +95,4 @@ def _plain(number: object) -> str:
 
 def _held_lines(month: Month) -> int:
     held = month.frame("netsuite_invoices").filter(pl.col("kind") == "held")["name"]
-    return sum(pl.read_csv(month.outputs.outputs_dir / name, infer_schema=False).height for name in held)
+    return sum(pl.read_csv(month.outputs.read_named(name), infer_schema=False).height for name in held)

@@ -21,7 +21,7 @@ USAGE: Schema = {
     "input_status": pl.String,  # null, bad_cell, other_month
     "input_problem": pl.String,
     "bad_cells": pl.UInt8,  # cells of the row that cannot be read
-    "decision": pl.String,  # null, keep, remove, reassign, set_date, set_date_and_reassign
+    "decision": pl.String,  # null, keep, remove, reassign, set_date, set_date_and_reassign, fix_cell
 }
 
 # Computed columns of the priced rows (the fact table). Key: line; true-up rows have no line.

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from billing_pipeline.engine.close import overall_status
 from billing_pipeline.engine.period import Period
 
 
@@ -20,31 +21,54 @@ class RunFacts:
     prefix: str
 
 
-def manifest_document(
+def month_summary(
     period: Period,
-    run: RunFacts,
+    dagster_run: str,
     usage: dict[str, Any],
     rules: dict[str, Any],
-    files: list[dict[str, Any]],
     frames: dict[str, pl.DataFrame],
 ) -> dict[str, Any]:
-    """The manifest as plain values; amounts are texts. `frames`: controls, conservation, flags, lines (invoice totals).
+    """What a draft says of its month, as plain values; amounts are texts.
 
-    The reference's keys (spec 4.4) are kept; files, totals, controls and flags are ours.
+    frames: controls, conservation, flags, unpriced (status and rows), partners (one row for each).
+    """
+    flags = frames["flags"]
+    open_flags = flags.filter(pl.col("decision").is_null())
+    return {
+        "billing_period": period.dotted,
+        "dagster_run_id": dagster_run,
+        "usage_file": usage,
+        "rules_file": rules,
+        "buckets": _texts(frames["conservation"]),
+        "controls": _texts(frames["controls"]),
+        "controls_status": overall_status(frames["controls"]),
+        "partners": frames["partners"].height,
+        "unpriced_rows": dict(frames["unpriced"].iter_rows()),
+        "flags_by_type": dict(flags.group_by("flag_type", maintain_order=True).len().iter_rows()),
+        "undecided_flags": open_flags.height,
+        "undecided_by_type": dict(open_flags.group_by("flag_type", maintain_order=True).len().iter_rows()),
+    }
+
+
+def manifest_document(
+    summary: dict[str, Any], run: RunFacts, files: list[dict[str, Any]], release: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The manifest as plain values: a month_summary, the run, its files, and the release it makes (None: ad hoc).
+
+    The reference's keys (spec 4.4) are kept; files, buckets, controls, flags and release are ours.
     """
     stamp = "%Y-%m-%dT%H:%M:%SZ"
     kinds: dict[str, list[str]] = {}
     for entry in files:
         kinds.setdefault(entry["kind"], []).append(entry["name"])
     return {
-        "billing_period": period.dotted,
+        **summary,
         "engine_version": run.version,
         "run_id": run.run_id,
         "run_timestamp_utc": run.started.strftime(stamp),
         "finished_at_utc": run.finished.isoformat(),
         "status": "completed",
-        "usage_file": usage,
-        "rules_file": rules,
+        "release": release,
         "outputs": {
             "master_billing_report": kinds["master"][0],
             "netsuite_import_file": kinds["import"][0],
@@ -53,11 +77,7 @@ def manifest_document(
             "partner_details_folder": f"{run.prefix}_partner_details",
         },
         "files": files,
-        "buckets": _texts(frames["conservation"]),
-        "controls": _texts(frames["controls"]),
-        "flags_by_type": dict(frames["flags"].group_by("flag_type", maintain_order=True).len().iter_rows()),
-        "undecided_flags": frames["flags"]["decision"].null_count(),
-        "manifest_name": f"{run.prefix}_billing_log/{period.dotted}_run_manifest_{run.run_id}.json",
+        "manifest_name": f"{run.prefix}_billing_log/{summary['billing_period']}_run_manifest_{run.run_id}.json",
     }
 
 

@@ -1,7 +1,12 @@
-"""Where a month's inputs are: its usage file, the rules workbook, the decisions. Local files, read only."""
+"""Where a month's inputs are: its usage file, the rules workbook, the decisions. Read only.
+
+Usage folder and rules workbook are on a disk or in an object store; from there they are read by a local copy, fetched
+whole, under the state folder.
+"""
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,37 +14,75 @@ import dagster as dg
 import polars as pl
 
 from billing_pipeline.engine.cells import parse_months
-from billing_pipeline.engine.errors import InputError, Problem
+from billing_pipeline.engine.errors import BillingError, InputError, Problem, printable
 from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.usage import check_structure, source_rows
-from billing_pipeline.resources.files import blocks_of
+from billing_pipeline.resources.files import blocks_of, read_whole
+from billing_pipeline.resources.storage import Storage, Stored, is_url, open_storage, safe_name
 
 _USAGE_NAME = re.compile(r"(\d{4})\.(\d{1,2})_.*\.csv", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class InputFiles:
-    """The plain object behind the resource. `usage_file` set: that file whatever its name; else one of `usage_dir`."""
+    """The plain object behind the resource. `usage_file` set: that file whatever its name; else one of `usage`."""
 
-    usage_dir: Path
-    rules_path: Path
+    usage: Storage
+    rules_folder: Storage
+    rules_name: str
     usage_file: Path | None
     overrides_file: Path | None
     default_overrides: Path
 
-    def usage_path(self, period: Period) -> Path:
-        """The one usage file of the period; InputError when there is none or more than one."""
+    @property
+    def rules_address(self) -> str:
+        """The path or URL of the rules workbook, for people."""
+        return self.rules_folder.address(self.rules_name)
+
+    def rules_workbook(self) -> tuple[bytes, str]:
+        """The bytes of the rules workbook and its name; InputError when it is missing or changes while it is read."""
+        path = self.rules_folder.local_path(self.rules_name)
+        if path is None:
+            raise InputError(Problem("Config workbook not found", file=self.rules_address))
+        return read_whole(path), self.rules_name
+
+    def listing(self) -> list[Stored]:
+        """Every file below the usage folder, by name. OSError when the folder or the object store is out of reach."""
+        return self.usage.listing()
+
+    def usage_path(self, period: Period, name: str | None = None) -> Path:
+        """A path to read the month's usage at: the file `name` below the usage folder, else the one of the period.
+
+        InputError when there is none, or more than one, or it changes while it is fetched.
+        """
+        if name is not None:
+            return self._fetched(name)
         if self.usage_file is not None:
             if not self.usage_file.is_file():
                 raise InputError(Problem("no such usage file", file=str(self.usage_file)))
             return self.usage_file
-        found = usage_files(self.usage_dir).get(period, [])
+        place = self.usage.address()
+        try:
+            found = _by_month(self.usage.files()).get(period, [])
+        except FileNotFoundError:
+            raise InputError(Problem("Inputs folder not found", file=place)) from None
         if not found:
-            raise InputError(Problem(f"no usage file {period.dotted}_*.csv for {period}", file=str(self.usage_dir)))
+            raise InputError(Problem(f"no usage file {period.dotted}_*.csv for {period}", file=place))
         if len(found) > 1:
-            names = " and ".join(path.name for path in found)
-            raise InputError(Problem(f"more than one usage file for {period}: {names}", file=str(self.usage_dir)))
-        return found[0]
+            raise InputError(Problem(f"more than one usage file for {period}: {' and '.join(found)}", file=place))
+        return self._fetched(found[0])
+
+    def _fetched(self, name: str) -> Path:
+        """The file below the usage folder on this machine; InputError when it is not there, or `name` leaves it."""
+        try:
+            path = self.usage.local_path(str(safe_name(name)))
+        except BillingError as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(Problem("is no file of the usage folder", file=printable(name))) from None
+        if path is None:
+            raise InputError(Problem("no such usage file", file=self.usage.address(name)))
+        return path
 
     def overrides_path(self) -> Path | None:
         """The decision file to read: the one asked for (it must exist), else the published one if there is one."""
@@ -51,34 +94,54 @@ class InputFiles:
 
 
 class Inputs(dg.ConfigurableResource[InputFiles]):
-    """Folder and files a month is billed from. Faults: a missing or unreadable file is an InputError, never retried."""
+    """Where a month is billed from; `usage_dir` and `rules_file` are paths or URLs of an object store.
+
+    Faults: a missing or unreadable file is an InputError, never retried; OSError when the object store is out of reach.
+    """
 
     usage_dir: str
     rules_file: str
+    state_dir: str
     default_overrides: str
     usage_file: str = ""
     overrides_file: str = ""
 
     def create_resource(self, context: dg.InitResourceContext) -> InputFiles:  # noqa: ARG002
-        return InputFiles(
-            Path(self.usage_dir),
-            Path(self.rules_file),
-            Path(self.usage_file) if self.usage_file else None,
-            Path(self.overrides_file) if self.overrides_file else None,
+        return input_files(
+            self.usage_dir,
+            self.rules_file,
+            Path(self.state_dir),
             Path(self.default_overrides),
+            usage_file=Path(self.usage_file) if self.usage_file else None,
+            overrides_file=Path(self.overrides_file) if self.overrides_file else None,
         )
+
+
+def input_files(
+    usage_dir: str | Path,
+    rules_file: str | Path,
+    state_dir: Path,
+    default_overrides: Path,
+    *,
+    usage_file: Path | None = None,
+    overrides_file: Path | None = None,
+) -> InputFiles:
+    """The inputs at these paths or URLs; what is fetched from an object store stays under the state folder for a while.
+
+    InputError: a URL that names no place, or needs a package that is not installed.
+    """
+    copies = state_dir / "copies"
+    folder, _, name = str(rules_file).rpartition("/") if is_url(str(rules_file)) else _parted(Path(rules_file))
+    usage, rules = open_storage(str(usage_dir), copies), open_storage(folder, copies)
+    return InputFiles(usage, rules, name, usage_file, overrides_file, default_overrides)
 
 
 def usage_files(folder: Path) -> dict[Period, list[Path]]:
     """The usage files directly in a folder by the month in their name, months and names in order."""
     if not folder.is_dir():
         raise InputError(Problem("Inputs folder not found", file=str(folder)))
-    found: dict[Period, list[Path]] = {}
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        period = period_of_name(entry.name)
-        if period and entry.is_file():
-            found.setdefault(period, []).append(Path(entry.path))
-    return dict(sorted(found.items()))
+    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+    return {period: [folder / name for name in found] for period, found in _by_month(names).items()}
 
 
 def single_month_of(path: Path) -> Period:
@@ -102,3 +165,15 @@ def period_of_name(name: str) -> Period | None:
     if not match or not 1 <= int(match[2]) <= 12 or not 1900 <= int(match[1]) <= 2199:
         return None
     return Period(int(match[1]), int(match[2]))
+
+
+def _by_month(names: Iterable[str]) -> dict[Period, list[str]]:
+    found: dict[Period, list[str]] = {}
+    for name in names:
+        if period := period_of_name(name):
+            found.setdefault(period, []).append(name)
+    return dict(sorted(found.items()))
+
+
+def _parted(path: Path) -> tuple[str, str, str]:
+    return str(path.parent), "/", path.name

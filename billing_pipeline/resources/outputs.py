@@ -1,31 +1,34 @@
 """Where a run's files are drafted, kept for ever and published: drafts, run sets, named files.
 
-A run's complete set stands under `runs/<period>/<run>/`; its manifest makes it a committed one, because the folder
-appears, with the manifest inside, by one rename. The named files outside are a copy of the latest committed set and can
-be made again from it at any time. Source: decision 10.
+A run's complete set stands under `runs/<period>/<run>/` in the storage; its manifest makes it a committed one: on a
+folder it appears with the set, by one rename, in an object store after everything else. The named files outside are a
+copy of the latest committed set and can be made again from it at any time. Drafts and copies are on this machine, in
+the state folder. Source: decision 10.
 """
 
+import errno
 import json
+import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from filelock import FileLock, Timeout
 
-from billing_pipeline.engine.errors import BillingError, MonthHeldError
+from billing_pipeline.engine.errors import BillingError
 from billing_pipeline.engine.period import Period
-from billing_pipeline.resources.files import link_or_copy, staged_copy, write_whole
-from billing_pipeline.resources.run_sets import MANIFEST, RunSets, safe_name
+from billing_pipeline.resources.files import write_whole
+from billing_pipeline.resources.frames import frame_name, frame_storage, stored_frame
+from billing_pipeline.resources.run_sets import MANIFEST, RunSets, set_folder
+from billing_pipeline.resources.storage import Storage, open_storage, safe_name
 
 
 @dataclass(frozen=True, slots=True)
 class DraftFile:
-    """A file waiting to be published: its place under the outputs folder and where its bytes are now.
+    """A file waiting to be published: its place in the storage and where its bytes are now.
 
     A file with `named` false belongs to the run's set only (the priced rows, for example); one with `lasting` true
     stays outside when a later run replaces the month (rules snapshots).
@@ -53,24 +56,29 @@ class OutputFiles(RunSets):
         """Draft folders of runs that were refused or died, oldest first."""
         return sorted((self.state_dir / "drafts").glob("*/*"))
 
-    def write_named(self, name: str, content: bytes) -> Path:
-        """Write one file under the outputs folder, whole."""
-        path = self._inside(name)
-        write_whole(path, content)
-        return path
+    def has_frame(self, asset: str, period: Period) -> bool:
+        """Whether the frame of an asset and month is stored."""
+        return bool(self._frames.existing([frame_name(asset, period.key)]))
 
-    @contextmanager
-    def writer(self, period: Period) -> Iterator[None]:
-        """Hold the month (again, if this process already does); another process is refused at once."""
-        folder = self.state_dir / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(folder / f"{period.key}.lock", timeout=0, is_singleton=True):
-                yield
-        except Timeout:
-            raise MonthHeldError(
-                f"another run is publishing {period} just now; try again when it has finished"
-            ) from None
+    def frame_path(self, asset: str, period: Period) -> Path:
+        """A path on this machine to read the stored frame of an asset and month at; FileNotFoundError without one."""
+        return stored_frame(self._frames, frame_name(asset, period.key))
+
+    def address(self, name: str) -> str:
+        """The path or URL of a named file, for people."""
+        return self.storage.address(name)
+
+    def write_named(self, name: str, content: bytes) -> str:
+        """Write one file into the storage, whole; its address."""
+        self.storage.write(name, content)
+        return self.storage.address(name)
+
+    def read_named(self, name: str) -> bytes:
+        """One small file of the storage; FileNotFoundError when it is not there."""
+        found = self.storage.read_all([name])
+        if name not in found:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.storage.address(name))
+        return found[name]
 
     def publish(
         self,
@@ -79,79 +87,74 @@ class OutputFiles(RunSets):
         files: list[DraftFile],
         manifest: dict[str, Any],
         committed: Callable[[], None] = lambda: None,
-    ) -> Path:
-        """Commit the files as the run's set and bring the named files up to it; the path of the named manifest.
+    ) -> str:
+        """Commit the files as the run's set and bring the named files up to it; the address of the named manifest.
 
-        Everything that can fail for want of space or rights happens before the commit, on temporary names. `committed`
+        What can fail for want of space or rights happens before the commit where the storage can do so. `committed`
         is called between the commit and the named files; `place` finishes what a crash left after it.
         """
         _refuse_clashes(files)
-        folder = self.outputs_dir / "runs" / period.key
-        building, whole = folder / f".{run}.part", folder / run
         earlier = self.manifests(period)
-        described = self._inside(manifest["manifest_name"])
-        staged: list[tuple[Path, Path]] = []
+        described = self.draft_folder(period, run) / MANIFEST
+        write_whole(described, json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False).encode())
+        contents = {str(safe_name(file.name)): file.path for file in files}
+        named = {file.name: file.path for file in files if file.named}
+        staged = self.storage.stage(named | {manifest["manifest_name"]: described})
         try:
-            shutil.rmtree(building, ignore_errors=True)
-            for file in files:
-                link_or_copy(file.path, building / safe_name(file.name))
-            content = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False).encode()
-            write_whole(building / MANIFEST, content)
-            for file in (file for file in files if file.named):
-                target = self._inside(file.name)
-                staged += [(staged_copy(file.path, target), target)]  # one by one: a failure finds what was staged
-            staged.append((staged_copy(building / MANIFEST, described), described))
-            _read_only(building)
-            building.rename(whole)
+            self.storage.commit(set_folder(period, run), contents | {MANIFEST: described}, MANIFEST)
         except BaseException:
-            for temporary, _ in staged:
-                temporary.unlink(missing_ok=True)
-            shutil.rmtree(building, ignore_errors=True)
+            staged.discard()
             raise
         committed()
-        for temporary, target in staged:
-            temporary.replace(target)
-        self._drop_stale(earlier, {file.name for file in files})
-        return described
-
-    def is_committed(self, period: Period, run: str) -> bool:
-        """Whether the run's set is complete."""
-        return (self.outputs_dir / "runs" / period.key / safe_name(run) / MANIFEST).is_file()
+        staged.place()
+        self._drop_stale(earlier, set(contents))
+        return self.storage.address(manifest["manifest_name"])
 
     def place(self, manifest: dict[str, Any]) -> None:
         """Bring the named files up to a committed set, whatever a crash left of them; again does no harm."""
         period = Period.parse(manifest["billing_period"])
-        folder = self.outputs_dir / "runs" / period.key / safe_name(manifest["run_id"])
-        names = {entry["name"]: folder / safe_name(entry["name"]) for entry in manifest["files"] if entry["named"]}
-        for name in self.stale_files(manifest):
-            staged_copy(names[name], self._inside(name)).replace(self._inside(name))
-        described = self._inside(manifest["manifest_name"])
-        staged_copy(folder / MANIFEST, described).replace(described)
-        self._drop_stale(self.manifests(period), set(names))
+        described = self._in_set(manifest, [MANIFEST])[MANIFEST]
+        stale = self._in_set(manifest, self.stale_files(manifest))
+        self.storage.stage(stale | {manifest["manifest_name"]: described}).place()
+        self._drop_stale(self.manifests(period), {entry["name"] for entry in manifest["files"] if entry["named"]})
+
+    def withdraw(self, manifest: dict[str, Any]) -> None:
+        """Take the named files of a run away, so that nobody imports or sends them; its set and its rules stay."""
+        entries = (entry for entry in manifest["files"] if entry["named"] and entry["kind"] != "rules")
+        self.storage.remove(sorted(entry["name"] for entry in entries))
 
     def discard_draft(self, folder: Path) -> None:
         """Remove a run's drafts once its set is committed."""
         shutil.rmtree(folder, ignore_errors=True)
 
+    @property
+    def _frames(self) -> Storage:
+        return frame_storage(self.storage, self.state_dir)
+
     def _drop_stale(self, earlier: list[dict[str, Any]], current: set[str]) -> None:
         """Take away named files of the month's earlier runs that this one no longer has; they stay in their sets."""
         entries = (entry for manifest in earlier for entry in manifest["files"])
         named = {entry["name"] for entry in entries if entry["named"] and not entry["lasting"]}
-        for name in sorted(named - current):
-            path = self._inside(name)
-            path.unlink(missing_ok=True)
-            if path.parent.is_dir() and not any(path.parent.iterdir()):
-                path.parent.rmdir()
+        self.storage.remove(sorted(named - current))
 
 
 class Outputs(dg.ConfigurableResource[OutputFiles]):
-    """Outputs folder and state folder of one installation. Faults: OSError when the disk is full or read-only."""
+    """Storage and state folder of one installation: `storage_url` when it is set, else the folder `outputs_dir`.
+
+    Faults: OSError when the disk is full or read-only, or the object store is out of reach.
+    """
 
     outputs_dir: str
     state_dir: str
+    storage_url: str = ""
 
     def create_resource(self, context: dg.InitResourceContext) -> OutputFiles:  # noqa: ARG002
-        return OutputFiles(Path(self.outputs_dir), Path(self.state_dir))
+        return output_files(self.storage_url or self.outputs_dir, Path(self.state_dir))
+
+
+def output_files(place: str | Path, state_dir: Path) -> OutputFiles:
+    """What is published at a folder or URL, with the state of this machine."""
+    return OutputFiles(open_storage(str(place), state_dir / "copies"), state_dir)
 
 
 def run_name(run_id: str, started: float) -> str:
@@ -171,9 +174,3 @@ def _refuse_clashes(files: Iterable[DraftFile]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise BillingError(f"two files would be published under one name: {', '.join(twice)}")
-
-
-def _read_only(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            path.chmod(0o444)

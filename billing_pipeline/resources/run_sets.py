@@ -1,30 +1,33 @@
 """Committed run sets, read: which months have one, the latest of a month, its rules and priced rows, what went stale.
 
-What belongs here: reading `runs/<period>/<run>/` under an outputs folder, without Dagster, so that a command answers
-at once. What does not: drafting and publishing (`outputs`).
+What belongs here: reading `runs/<period>/<run>/` in the storage, without Dagster, so that a command answers at once.
+What does not: drafting and publishing (`outputs`).
 """
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from billing_pipeline.engine.errors import BillingError, InputError, Problem
+from billing_pipeline.engine.errors import InputError, Problem
 from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.rules import Rules, read_workbook
-from billing_pipeline.resources.files import read_whole, sha256_of
+from billing_pipeline.resources.files import read_whole
+from billing_pipeline.resources.storage import Storage, safe_name
 
 MANIFEST = "manifest.json"
-_COMMITTED = f"[!.]*/{MANIFEST}"  # a folder that begins with a dot is still being built, or was left by a crash
+_MONTH = re.compile(r"\d{4}-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
 class RunSets:
-    """The run sets of one outputs folder. A set that was damaged after its commit is an InputError."""
+    """The run sets of one storage. A set without its manifest is none; a damaged one is an InputError."""
 
-    outputs_dir: Path
+    storage: Storage
 
     def latest_manifest(self, period: Period) -> dict[str, Any] | None:
         """The manifest of the month's latest committed run, if there is one."""
@@ -32,22 +35,23 @@ class RunSets:
 
     def manifests(self, period: Period) -> list[dict[str, Any]]:
         """The manifests of the month's committed runs."""
-        return [_load(path) for path in sorted((self.outputs_dir / "runs" / period.key).glob(_COMMITTED))]
+        found = self.storage.read_all(self._manifest_names(period.key))
+        return [_document(self.storage.address(name), content) for name, content in found.items()]
 
     def committed_months(self) -> list[Period]:
         """Months with at least one committed run."""
-        return sorted(
-            {Period.parse(path.parent.parent.name) for path in self.outputs_dir.glob(f"runs/[0-9]*/{_COMMITTED}")}
-        )
+        months = [month for month in self.storage.folders("runs") if _MONTH.fullmatch(month)]
+        return [Period.parse(month) for month in months if self.storage.existing(self._manifest_names(month))]
+
+    def is_committed(self, period: Period, run: str) -> bool:
+        """Whether the run's set is complete."""
+        return bool(self.storage.existing([f"{set_folder(period, run)}/{MANIFEST}"]))
 
     def stale_files(self, manifest: dict[str, Any]) -> list[str]:
         """Named files that no longer are what the committed run wrote: changed or missing."""
-        return [
-            entry["name"]
-            for entry in manifest["files"]
-            if entry["named"]
-            and not ((path := self._inside(entry["name"])).is_file() and sha256_of(path) == entry["sha256"])
-        ]
+        written = {entry["name"]: entry["sha256"] for entry in manifest["files"] if entry["named"]}
+        stored = self.storage.hashes(written)
+        return [name for name, digest in written.items() if stored.get(name) != digest]
 
     def rules(self, manifest: dict[str, Any]) -> Rules:
         """The rules that a run priced with, from the snapshot in its own set."""
@@ -59,32 +63,57 @@ class RunSets:
 
     def priced_rows(self, manifest: dict[str, Any]) -> pl.LazyFrame:
         """The fact table of a run: usage columns and tables.PRICED."""
-        path = self._of_kind(manifest, "priced")
-        if not path.is_file():
-            raise InputError(Problem("is missing from its run's set", file=str(path)))
-        return pl.scan_parquet(path)
+        return pl.scan_parquet(self._of_kind(manifest, "priced"))
+
+    def invoice_lines(self, manifest: dict[str, Any]) -> pl.DataFrame:
+        """The invoice lines of a run, held ones included: engine.invoicing.invoice_lines."""
+        return pl.read_parquet(self._of_kind(manifest, "lines"))
+
+    def manifest_of(self, period: Period, run: str) -> dict[str, Any]:
+        """The manifest of one committed run; InputError when there is no such run."""
+        name = f"{set_folder(period, run)}/{MANIFEST}"
+        found = self.storage.read_all([name])
+        if name not in found:
+            raise InputError(Problem("is no committed run", file=self.storage.address(name)))
+        return _document(self.storage.address(name), found[name])
+
+    def set_files(self, period: Period, run: str) -> dict[str, Path]:
+        """Every file of a run's set by name, its manifest included, on this machine."""
+        manifest = self.manifest_of(period, run)
+        return self._in_set(manifest, [*(entry["name"] for entry in manifest["files"]), MANIFEST])
+
+    def _manifest_names(self, month: str) -> list[str]:
+        """Where manifests may be: a folder that begins with a dot is still being built, or was left by a crash."""
+        runs = self.storage.folders(f"runs/{month}")
+        return [f"runs/{month}/{run}/{MANIFEST}" for run in runs if not run.startswith(".")]
 
     def _of_kind(self, manifest: dict[str, Any], kind: str) -> Path:
-        """The file of a kind in the run's own set."""
+        """The file of a kind in the run's own set, on this machine."""
         name = next(str(entry["name"]) for entry in manifest["files"] if entry["kind"] == kind)
-        period = Period.parse(manifest["billing_period"])
-        return self.outputs_dir / "runs" / period.key / safe_name(manifest["run_id"]) / safe_name(name)
+        (path,) = self._in_set(manifest, [name]).values()
+        return path
 
-    def _inside(self, name: str) -> Path:
-        return self.outputs_dir / safe_name(name)
+    def _in_set(self, manifest: dict[str, Any], names: Iterable[str]) -> dict[str, Path]:
+        """Files of the run's own set by name, on this machine."""
+        folder = set_folder(Period.parse(manifest["billing_period"]), manifest["run_id"])
+        found = {}
+        for name in names:
+            stored = f"{folder}/{safe_name(name)}"
+            path = self.storage.local_path(stored)
+            if path is None:
+                raise InputError(Problem("is missing from its run's set", file=self.storage.address(stored)))
+            found[name] = path
+        return found
 
 
-def safe_name(name: str) -> PurePosixPath:
-    """A name below the outputs folder; anything that would leave it is our own mistake."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name:
-        raise BillingError(f"a file may not be published as {name!r}")
-    return path
+def set_folder(period: Period, run: str) -> str:
+    """Where the set of a run stands in the storage."""
+    return f"runs/{period.key}/{safe_name(run)}"
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _document(place: str, content: bytes) -> dict[str, Any]:
     try:
-        document: dict[str, Any] = json.loads(read_whole(path))
+        document: dict[str, Any] = json.loads(content)
     except ValueError:
-        raise InputError(Problem("is damaged: not JSON", file=str(path))) from None
+        raise InputError(Problem("is damaged: not JSON", file=place)) from None
     return document

@@ -6,12 +6,25 @@ import pytest
 
 from billing_pipeline.engine.errors import InputError
 from billing_pipeline.engine.period import Period
-from billing_pipeline.resources.inputs import InputFiles, period_of_name, single_month_of, usage_files
+from billing_pipeline.resources.inputs import InputFiles, input_files, period_of_name, single_month_of, usage_files
 from tests.literals import JANUARY, company, usage_csv
 
 
 def files(folder: Path, usage_file: Path | None = None, overrides: Path | None = None) -> InputFiles:
-    return InputFiles(folder, folder / "rules.xlsx", usage_file, overrides, folder / "published" / "overrides.json")
+    published = folder / "published" / "overrides.json"
+    return input_files(
+        folder, folder / "rules.xlsx", folder / ".billing", published, usage_file=usage_file, overrides_file=overrides
+    )
+
+
+@pytest.fixture(params=["folder", "s3"])
+def usage(request: pytest.FixtureRequest, tmp_path: Path) -> InputFiles:
+    """Inputs on a folder or under a prefix of an object store; write with `usage.usage.write`."""
+    if request.param == "folder":
+        (tmp_path / "in").mkdir()
+        return files(tmp_path / "in")
+    url = f"{request.getfixturevalue('bucket')}/in"
+    return input_files(url, f"{url}/rules.xlsx", tmp_path / "state", tmp_path / "none.json")
 
 
 def refusal(error: pytest.ExceptionInfo[InputError]) -> str:
@@ -50,20 +63,71 @@ def test_usage_files_are_found_directly_in_the_folder_by_month_in_order(tmp_path
     assert found == {"2025-12": ["2025.12_usage.csv"], "2026-02": ["2026.02_a.csv", "2026.02_b.csv"]}
 
 
-def test_the_one_file_of_the_month_is_the_usage_file(tmp_path: Path) -> None:
+def test_the_one_file_of_the_month_is_the_usage_file(usage: InputFiles) -> None:
+    usage.usage.write("2026.01_usage.csv", b"january")
+    usage.usage.write("2026.02_usage.csv", b"february")
+    usage.usage.write("old/2026.01_usage.csv", b"not directly in the folder")
+    path = usage.usage_path(JANUARY)
+    assert (path.name, path.read_bytes()) == ("2026.01_usage.csv", b"january")
+
+
+def test_on_a_folder_the_usage_file_is_read_where_it_is(tmp_path: Path) -> None:
     (tmp_path / "2026.01_usage.csv").touch()
     assert files(tmp_path).usage_path(JANUARY) == tmp_path / "2026.01_usage.csv"
 
 
-def test_no_file_and_two_files_of_a_month_are_refused(tmp_path: Path) -> None:
+def test_no_file_and_two_files_of_a_month_are_refused(usage: InputFiles) -> None:
+    place = usage.usage.address()
+    usage.usage.write("2026.02_usage.csv", b"")
     with pytest.raises(InputError) as none:
-        files(tmp_path).usage_path(JANUARY)
-    assert refusal(none) == f"{tmp_path}: no usage file 2026.01_*.csv for 2026-01"
+        usage.usage_path(JANUARY)
+    assert refusal(none) == f"{place}: no usage file 2026.01_*.csv for 2026-01"
     for name in ("2026.01_b.csv", "2026.1_a.csv"):
-        (tmp_path / name).touch()
+        usage.usage.write(name, b"")
     with pytest.raises(InputError) as two:
-        files(tmp_path).usage_path(JANUARY)
-    assert refusal(two) == f"{tmp_path}: more than one usage file for 2026-01: 2026.01_b.csv and 2026.1_a.csv"
+        usage.usage_path(JANUARY)
+    assert refusal(two) == f"{place}: more than one usage file for 2026-01: 2026.01_b.csv and 2026.1_a.csv"
+
+
+def test_a_file_below_the_folder_is_taken_by_its_name_among_several_of_the_month(usage: InputFiles) -> None:
+    for name in ("2026.01_a.csv", "2026.01_b.csv", "2026-01/from partner/2026.01_c.csv"):
+        usage.usage.write(name, name.encode())
+    for name in ("2026.01_b.csv", "2026-01/from partner/2026.01_c.csv"):
+        path = usage.usage_path(JANUARY, name)
+        assert (path.name, path.read_bytes()) == (name.split("/")[-1], name.encode())
+
+
+def test_a_file_that_went_away_is_told(usage: InputFiles) -> None:
+    with pytest.raises(InputError) as refused:
+        usage.usage_path(JANUARY, "2026.01_usage.csv")
+    assert refusal(refused) == f"{usage.usage.address('2026.01_usage.csv')}: no such usage file"
+
+
+@pytest.mark.parametrize(
+    "name", ["../2026.01_usage.csv", "a/../../2026.01_usage.csv", "/etc/passwd", "a\\b.csv", "a\0"]
+)
+def test_a_name_cannot_leave_the_usage_folder(usage: InputFiles, tmp_path: Path, name: str) -> None:
+    (tmp_path / "2026.01_usage.csv").touch()
+    with pytest.raises(InputError, match=r"is no file of the usage folder$"):
+        usage.usage_path(JANUARY, name)
+
+
+def test_the_rules_workbook_is_read_whole_with_its_name_and_a_missing_one_is_refused(usage: InputFiles) -> None:
+    with pytest.raises(InputError) as refused:
+        usage.rules_workbook()
+    assert refusal(refused) == f"{usage.rules_address}: Config workbook not found"
+    usage.usage.write("rules.xlsx", b"workbook")
+    assert usage.rules_workbook() == (b"workbook", "rules.xlsx")
+    assert usage.rules_address == usage.usage.address("rules.xlsx")
+
+
+def test_what_is_in_the_usage_folder_is_listed_for_those_who_watch_it(usage: InputFiles) -> None:
+    usage.usage.write("2026.01_usage.csv", b"abc")
+    usage.usage.write("2026-02/2026.02_usage.csv", b"")
+    assert [(seen.name, seen.size) for seen in usage.listing()] == [
+        ("2026-02/2026.02_usage.csv", 0),
+        ("2026.01_usage.csv", 3),
+    ]
 
 
 def test_a_file_that_was_asked_for_is_taken_whatever_its_name(tmp_path: Path) -> None:
@@ -76,9 +140,12 @@ def test_a_file_that_was_asked_for_is_taken_whatever_its_name(tmp_path: Path) ->
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError) as refused:
-        usage_files(tmp_path / "no")
-    assert refusal(refused) == f"{tmp_path / 'no'}: Inputs folder not found"
+    for look in (lambda: usage_files(tmp_path / "no"), lambda: files(tmp_path / "no").usage_path(JANUARY)):
+        with pytest.raises(InputError) as refused:
+            look()
+        assert refusal(refused) == f"{tmp_path / 'no'}: Inputs folder not found"
+    with pytest.raises(FileNotFoundError):
+        files(tmp_path / "no").listing()
 
 
 def test_published_decisions_are_read_when_there_are_some(tmp_path: Path) -> None:

@@ -1,29 +1,48 @@
-"""Publication of files: a set that appears whole, named files brought up to it, and what a crash anywhere leaves."""
+"""Publication of files: a set that appears whole, named files brought up to it, and what a crash anywhere leaves.
+
+On a folder and in an object store, where nothing can be renamed: the crashes of each are of its own operations.
+"""
 
 import errno
 import json
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from billing_pipeline.engine.errors import BillingError, GateError
+from billing_pipeline.engine.errors import BillingError, GateError, InputError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.resources import outputs as module
+from billing_pipeline.resources import storage as storage_module
 from billing_pipeline.resources.files import sha256_of
-from billing_pipeline.resources.outputs import DraftFile, OutputFiles, run_name
+from billing_pipeline.resources.object_store import ObjectStorage
+from billing_pipeline.resources.outputs import DraftFile, OutputFiles, output_files, run_name
 from tests.literals import JANUARY
+from tests.object_store import Crash, Failing
 
 ONE, TWO, THREE = (f"20260201T00000{n}Z-0000000{n}" for n in (1, 2, 3))
 
 
-@pytest.fixture(name="outputs")
-def an_outputs_folder(tmp_path: Path) -> OutputFiles:
-    return OutputFiles(tmp_path / "out", tmp_path / "out" / ".billing")
+@pytest.fixture(name="local")
+def on_a_folder(tmp_path: Path) -> OutputFiles:
+    return output_files(tmp_path / "out", tmp_path / "out" / ".billing")
+
+
+@pytest.fixture(name="remote")
+def in_an_object_store(object_store: ObjectStorage, tmp_path: Path) -> OutputFiles:
+    return OutputFiles(object_store, tmp_path / "state")
+
+
+@pytest.fixture(name="outputs", params=["folder", "s3"])
+def either_place(request: pytest.FixtureRequest) -> OutputFiles:
+    outputs: OutputFiles = request.getfixturevalue({"folder": "local", "s3": "remote"}[request.param])
+    return outputs
 
 
 def drafted(outputs: OutputFiles, run: str, period: Period = JANUARY, **contents: str) -> list[DraftFile]:
@@ -53,37 +72,52 @@ def manifest(run: str, files: list[DraftFile]) -> dict[str, Any]:
     }
 
 
-def publish(outputs: OutputFiles, run: str, period: Period = JANUARY, **contents: str) -> Path:
+def publish(outputs: OutputFiles, run: str, period: Period = JANUARY, **contents: str) -> str:
     files = drafted(outputs, run, period, **contents)
     return outputs.publish(period, run, files, manifest(run, files))
 
 
-def tree(folder: Path) -> dict[str, str]:
-    """Every file below a folder, state left out, with its text."""
-    return {
-        str(path.relative_to(folder)): path.read_text()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and ".billing" not in path.parts
-    }
+def tree(outputs: OutputFiles, folder: str = "") -> dict[str, str]:
+    """Every stored file below a folder, state left out, with its text."""
+    with suppress(FileNotFoundError):  # nothing was ever written
+        names = [stored.name for stored in outputs.storage.listing() if not stored.name.startswith(".billing/")]
+        found = outputs.storage.read_all(name for name in names if name.startswith(folder))
+        return {name.removeprefix(folder): content.decode() for name, content in found.items()}
+    return {}
+
+
+def set_of(outputs: OutputFiles, run: str) -> dict[str, str]:
+    return tree(outputs, f"runs/2026-01/{run}/")
 
 
 def named(outputs: OutputFiles) -> dict[str, str]:
-    """The named files and their texts: no run sets, no manifests."""
-    return {name: text for name, text in tree(outputs.outputs_dir).items() if not name.startswith(("runs/", "log/"))}
+    """The named files and their texts: no run sets, no manifests, no hidden ones that a machine which stopped left."""
+    found = tree(outputs).items()
+    return {
+        name: text
+        for name, text in found
+        if not name.startswith(("runs/", "log/")) and not Path(name).name.startswith(".")
+    }
 
 
 def test_a_run_is_committed_as_a_set_and_its_named_files_are_copies(outputs: OutputFiles) -> None:
-    path = publish(outputs, ONE, import__a="a", rules__r="r", set__frame="f")
+    address = publish(outputs, ONE, import__a="a", rules__r="r", set__frame="f")
     assert named(outputs) == {"import/a": "a", "rules/r": "r"}
-    committed = tree(outputs.outputs_dir / "runs/2026-01" / ONE)
-    assert {name: text for name, text in committed.items() if name != "manifest.json"} == {
-        "import/a": "a",
-        "rules/r": "r",
-        "set/frame": "f",
-    }
-    assert path == outputs.outputs_dir / f"log/manifest_{ONE}.json"
-    assert json.loads(path.read_text()) == json.loads(committed["manifest.json"])
-    assert not (outputs.outputs_dir / "import/a").samefile(outputs.outputs_dir / "runs/2026-01" / ONE / "import/a")
+    committed = set_of(outputs, ONE)
+    described = committed.pop("manifest.json")
+    assert committed == {"import/a": "a", "rules/r": "r", "set/frame": "f"}
+    assert address == outputs.address(f"log/manifest_{ONE}.json")
+    assert tree(outputs)[f"log/manifest_{ONE}.json"] == described
+    assert outputs.is_committed(JANUARY, ONE)
+    assert not outputs.is_committed(JANUARY, TWO)
+    assert outputs.manifest_of(JANUARY, ONE) == json.loads(described)
+    with pytest.raises(InputError, match="is no committed run"):
+        outputs.manifest_of(JANUARY, TWO)
+
+
+def test_a_named_file_is_not_a_second_name_of_the_one_in_the_set(local: OutputFiles, tmp_path: Path) -> None:
+    publish(local, ONE, import__a="a")
+    assert not (tmp_path / "out/import/a").samefile(tmp_path / "out/runs/2026-01" / ONE / "import/a")
 
 
 def test_the_latest_of_several_runs_counts(outputs: OutputFiles) -> None:
@@ -106,23 +140,23 @@ def test_what_a_later_run_no_longer_has_is_taken_away_and_kept_in_its_set(output
     publish(outputs, ONE, partners__acme__a="a", partners__birch__b="b", rules__one="r")
     publish(outputs, TWO, partners__acme__a="a2", rules__two="r")
     assert named(outputs) == {"partners/acme/a": "a2", "rules/one": "r", "rules/two": "r"}
-    assert not (outputs.outputs_dir / "partners/birch").exists()
-    assert (outputs.outputs_dir / "runs/2026-01" / ONE / "partners/birch/b").read_text() == "b"
+    assert outputs.storage.folders("partners") == ["acme"]
+    assert set_of(outputs, ONE)["partners/birch/b"] == "b"
 
 
 def test_a_folder_that_holds_something_else_stays(outputs: OutputFiles) -> None:
     publish(outputs, ONE, partners__birch__b="b")
-    (outputs.outputs_dir / "partners/birch/notes.txt").write_text("mine")
+    outputs.write_named("partners/birch/notes.txt", b"mine")
     publish(outputs, TWO, import__a="a")
     assert named(outputs) == {"import/a": "a", "partners/birch/notes.txt": "mine"}
 
 
 def test_two_files_of_one_name_are_refused_upper_and_lower_case_being_one(outputs: OutputFiles) -> None:
     publish(outputs, ONE, import__a="a")
-    before = tree(outputs.outputs_dir)
+    before = tree(outputs)
     with pytest.raises(BillingError, match=r"^two files would be published under one name: import/a$"):
         publish(outputs, TWO, import__a="1", import__A="2")
-    assert tree(outputs.outputs_dir) == before
+    assert tree(outputs) == before
 
 
 @pytest.mark.parametrize("name", ["../outside", "a/../../outside", "/etc/outside", "a\\outside"])
@@ -132,18 +166,63 @@ def test_a_name_outside_the_outputs_folder_is_refused(outputs: OutputFiles, tmp_
     file = DraftFile(name, source)
     with pytest.raises(BillingError, match=r"^a file may not be published as "):
         outputs.publish(JANUARY, ONE, [file], manifest(ONE, [file]))
-    assert tree(outputs.outputs_dir) == {}
+    assert tree(outputs) == {}
     assert not (tmp_path / "outside").exists()
 
 
-def test_a_set_cannot_be_written_to(outputs: OutputFiles) -> None:
-    publish(outputs, ONE, import__a="a")
-    files = [path for path in (outputs.outputs_dir / "runs").rglob("*") if path.is_file()]
+@pytest.mark.parametrize("name", ["../outside.json", "/outside.json"])
+def test_a_manifest_that_would_stand_outside_is_refused_before_the_commit(outputs: OutputFiles, name: str) -> None:
+    files = drafted(outputs, ONE, import__a="a")
+    with pytest.raises(BillingError, match=r"^a file may not be published as "):
+        outputs.publish(JANUARY, ONE, files, manifest(ONE, files) | {"manifest_name": name})
+    assert tree(outputs) == {}
+
+
+def test_a_run_is_published_once(outputs: OutputFiles) -> None:
+    publish(outputs, ONE, import__a="1")
+    before = tree(outputs)
+    outputs.discard_draft(outputs.draft_folder(JANUARY, ONE))
+    with pytest.raises(OSError, match=r"exists|not empty"):
+        publish(outputs, ONE, import__a="2")
+    assert tree(outputs) == before
+
+
+def test_two_publishers_at_once_leave_two_whole_sets_and_named_files_that_can_be_brought_up_to_the_latest(
+    outputs: OutputFiles,
+) -> None:
+    names = [f"import__{n}" for n in range(4)]
+    with ThreadPoolExecutor(2) as both:
+        for done in [both.submit(publish, outputs, run, **dict.fromkeys(names, run)) for run in (ONE, TWO)]:
+            done.result()
+    for run in (ONE, TWO):
+        whole = set_of(outputs, run)
+        assert whole.pop("manifest.json")
+        assert whole == {name.replace("__", "/"): run for name in names}
+    latest = outputs.latest_manifest(JANUARY)
+    assert latest is not None
+    outputs.place(latest)
+    assert set(named(outputs).values()) == {TWO}
+    assert outputs.stale_files(latest) == []
+
+
+def test_the_fact_of_the_commit_is_told_between_the_set_and_the_named_files(outputs: OutputFiles) -> None:
+    seen = []
+    files = drafted(outputs, ONE, import__a="a")
+    outputs.publish(
+        JANUARY,
+        ONE,
+        files,
+        manifest(ONE, files),
+        lambda: seen.append((outputs.is_committed(JANUARY, ONE), named(outputs))),
+    )
+    assert seen == [(True, {})]
+    assert named(outputs) == {"import/a": "a"}
+
+
+def test_a_set_cannot_be_written_to(local: OutputFiles, tmp_path: Path) -> None:
+    publish(local, ONE, import__a="a")
+    files = [path for path in (tmp_path / "out/runs").rglob("*") if path.is_file()]
     assert {path.stat().st_mode & 0o777 for path in files} == {0o444}
-
-
-class Crash(BaseException):
-    """The machine stops here, and does nothing more."""
 
 
 def operations(
@@ -164,82 +243,129 @@ def operations(
 
         return called
 
-    for name in ("link_or_copy", "write_whole", "staged_copy"):
-        monkeypatch.setattr(module, name, watched(name, getattr(module, name)))
+    monkeypatch.setattr(module, "write_whole", watched("write_whole", module.write_whole))
+    for name in ("link_or_copy", "staged_copy"):
+        monkeypatch.setattr(storage_module, name, watched(name, getattr(storage_module, name)))
     for name in ("rename", "replace", "unlink", "rmdir", "chmod"):
         monkeypatch.setattr(Path, name, watched(name, getattr(Path, name)))
-    monkeypatch.setattr(module.shutil, "rmtree", watched("rmtree", module.shutil.rmtree))
+    monkeypatch.setattr(storage_module.shutil, "rmtree", watched("rmtree", storage_module.shutil.rmtree))
     return done
 
 
 FIRST = {"import__a": "1", "partners__acme__a": "1", "partners__birch__b": "1", "rules__one": "1"}
 SECOND = {"import__a": "2", "partners__acme__a": "2", "rules__two": "2"}
 NAMED_FIRST = {"import/a": "1", "partners/acme/a": "1", "partners/birch/b": "1", "rules/one": "1"}
+NAMED_SECOND = {"import/a": "2", "partners/acme/a": "2", "rules/one": "1", "rules/two": "2"}
+SET_OF_SECOND = {"manifest.json", "import/a", "partners/acme/a", "rules/two"}
 STEPS = range(34)
-"""Operations of publishing the second run after the first; the last is past its end."""
+"""Operations of publishing the second run after the first on a folder; the last is past its end."""
+REQUESTS = range(10)
+COMMIT = 3
+"""Requests of the same to an object store, and the one that commits."""
 
 
-def test_publishing_makes_this_many_operations(outputs: OutputFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publishing_makes_this_many_operations(local: OutputFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the tests below interrupt it at every one of them."""
-    publish(outputs, ONE, **FIRST)
-    files = drafted(outputs, TWO, **SECOND)
+    publish(local, ONE, **FIRST)
+    files = drafted(local, TWO, **SECOND)
     done = operations(monkeypatch)
-    outputs.publish(JANUARY, TWO, files, manifest(TWO, files))
+    local.publish(JANUARY, TWO, files, manifest(TWO, files))
     assert len(done) < len(STEPS) <= len(done) + 12
 
 
 def test_everything_that_needs_space_comes_before_the_commit(
-    outputs: OutputFiles, monkeypatch: pytest.MonkeyPatch
+    local: OutputFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = drafted(outputs, ONE, **SECOND)
+    files = drafted(local, ONE, **SECOND)
     done = operations(monkeypatch)
-    outputs.publish(JANUARY, ONE, files, manifest(ONE, files))
+    local.publish(JANUARY, ONE, files, manifest(ONE, files))
     after = done[done.index("rename") + 1 :]
     assert set(after) <= {"replace", "unlink", "rmdir"}
 
 
-def visible(outputs: OutputFiles) -> dict[str, str]:
-    """The named files, without the hidden ones that a machine which stopped could not take away."""
-    return {name: text for name, text in named(outputs).items() if not Path(name).name.startswith(".")}
-
-
-def interrupted(outputs: OutputFiles, monkeypatch: pytest.MonkeyPatch, step: int, error: BaseException) -> list[str]:
-    """Publish the second run, failing at this step; the operations that were made."""
-    files = drafted(outputs, TWO, **SECOND)
+def interrupted(local: OutputFiles, monkeypatch: pytest.MonkeyPatch, step: int, error: BaseException) -> None:
+    """Publish the second run, failing at this step."""
+    files = drafted(local, TWO, **SECOND)
     with monkeypatch.context() as broken, suppress(type(error)):
-        done = operations(broken, step, error)
-        outputs.publish(JANUARY, TWO, files, manifest(TWO, files))
-    return done
+        operations(broken, step, error)
+        local.publish(JANUARY, TWO, files, manifest(TWO, files))
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_failure_before_the_commit_leaves_everything_as_it_was(
-    outputs: OutputFiles, monkeypatch: pytest.MonkeyPatch, step: int
+    local: OutputFiles, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     """And one after it, or none, leaves a committed run."""
-    publish(outputs, ONE, **FIRST)
-    before = tree(outputs.outputs_dir)
-    interrupted(outputs, monkeypatch, step, OSError(errno.ENOSPC, "No space left on device"))
-    latest = outputs.latest_manifest(JANUARY)
+    publish(local, ONE, **FIRST)
+    before = tree(local)
+    interrupted(local, monkeypatch, step, OSError(errno.ENOSPC, "No space left on device"))
+    latest = local.latest_manifest(JANUARY)
     assert latest is not None
     if latest["run_id"] == ONE:
-        assert tree(outputs.outputs_dir) == before
+        assert tree(local) == before
     else:
-        assert tree(outputs.outputs_dir / "runs/2026-01" / TWO).keys() == {
-            "manifest.json",
-            "import/a",
-            "partners/acme/a",
-            "rules/two",
-        }
+        assert set_of(local, TWO).keys() == SET_OF_SECOND
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_crash_leaves_one_committed_run_and_the_next_run_repairs_the_rest(
-    outputs: OutputFiles, monkeypatch: pytest.MonkeyPatch, step: int
+    local: OutputFiles, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    publish(outputs, ONE, **FIRST)
-    interrupted(outputs, monkeypatch, step, Crash())
-    found, latest = visible(outputs), outputs.latest_manifest(JANUARY)
+    publish(local, ONE, **FIRST)
+    interrupted(local, monkeypatch, step, Crash())
+    check_after_a_crash(local)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_after_a_crash_the_named_files_can_be_brought_up_to_the_committed_run(
+    local: OutputFiles, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    publish(local, ONE, **FIRST)
+    interrupted(local, monkeypatch, step, Crash())
+    check_placing(local)
+
+
+def failing(remote: OutputFiles, step: int | None, error: BaseException | None) -> tuple[OutputFiles, Failing]:
+    """The same outputs in a store whose request number `step` that writes something fails."""
+    assert isinstance(remote.storage, ObjectStorage)
+    store = Failing(remote.storage.filesystem, step, error)
+    return OutputFiles(replace(remote.storage, filesystem=store), remote.state_dir), store
+
+
+def test_publishing_in_an_object_store_makes_this_many_requests(remote: OutputFiles) -> None:
+    """Three files of the set, its manifest, the three files and the manifest outside, one file taken away."""
+    publish(remote, ONE, **FIRST)
+    watched, store = failing(remote, None, None)
+    publish(watched, TWO, **SECOND)
+    assert store.done == ["put_file"] * 3 + ["pipe_file"] + ["put_file"] * 4 + ["rm_file"]
+    assert len(REQUESTS) == len(store.done) + 1
+
+
+@pytest.mark.parametrize("step", REQUESTS)
+def test_a_crash_at_any_request_leaves_no_set_or_a_committed_one_whose_named_files_can_be_completed(
+    remote: OutputFiles, step: int
+) -> None:
+    publish(remote, ONE, **FIRST)
+    broken, _ = failing(remote, step, Crash())
+    with suppress(Crash):
+        publish(broken, TWO, **SECOND)
+    assert remote.is_committed(JANUARY, TWO) == (step > COMMIT)
+    check_placing(remote)
+
+
+@pytest.mark.parametrize("step", [0, COMMIT, COMMIT + 1, REQUESTS[-2]])
+def test_after_a_request_that_failed_the_next_run_repairs_the_rest(remote: OutputFiles, step: int) -> None:
+    publish(remote, ONE, **FIRST)
+    broken, _ = failing(remote, step, OSError(errno.EIO, "lost"))
+    with pytest.raises(OSError, match=r"the object store did not do it: .* lost"):
+        publish(broken, TWO, **SECOND)
+    if step > COMMIT:
+        assert set_of(remote, TWO).keys() == SET_OF_SECOND
+    check_after_a_crash(remote)
+
+
+def check_after_a_crash(outputs: OutputFiles) -> None:
+    found, latest = named(outputs), outputs.latest_manifest(JANUARY)
     assert latest is not None
     if latest["run_id"] == ONE:
         assert (found, outputs.stale_files(latest)) == (NAMED_FIRST, [])
@@ -247,32 +373,46 @@ def test_a_crash_leaves_one_committed_run_and_the_next_run_repairs_the_rest(
         second = ("import/a", "partners/acme/a", "rules/two")
         assert outputs.stale_files(latest) == [name for name in second if found.get(name) != "2"]
     publish(outputs, THREE, import__a="3", partners__acme__a="3")
-    left = {name: text for name, text in visible(outputs).items() if not name.startswith("rules/")}
+    left = {name: text for name, text in named(outputs).items() if not name.startswith("rules/")}
     assert left == {"import/a": "3", "partners/acme/a": "3"}
+
+
+def check_placing(outputs: OutputFiles) -> None:
+    latest = outputs.latest_manifest(JANUARY)
+    assert latest is not None
+    outputs.place(latest)
+    outputs.place(latest)
+    assert outputs.stale_files(latest) == []
+    assert named(outputs) == (NAMED_FIRST if latest["run_id"] == ONE else NAMED_SECOND)
+    assert json.loads(outputs.read_named(latest["manifest_name"])) == latest
 
 
 def test_a_half_built_set_is_no_run(outputs: OutputFiles) -> None:
     publish(outputs, ONE, import__a="1")
-    half = outputs.outputs_dir / "runs" / "2026-01" / f".{TWO}.part"
-    half.mkdir()
-    (half / "manifest.json").write_text(json.dumps({"run_id": TWO, "finished_at_utc": TWO}))
-    latest = outputs.latest_manifest(JANUARY)
-    assert latest is not None
-    assert latest["run_id"] == ONE
+    half = json.dumps({"run_id": TWO, "finished_at_utc": TWO}).encode()
+    outputs.storage.write(f"runs/2026-01/.{TWO}.part/manifest.json", half)
+    outputs.storage.write(f"runs/2026-01/{TWO}/import/a", b"2")
+    outputs.storage.write(f"runs/2026-02/{TWO}/import/a", b"2")
+    outputs.storage.write("runs/2026-1x/x/manifest.json", half)
+    assert [found["run_id"] for found in outputs.manifests(JANUARY)] == [ONE]
+    assert outputs.committed_months() == [JANUARY]
 
 
 def test_a_named_file_that_was_changed_or_removed_is_stale(outputs: OutputFiles) -> None:
     publish(outputs, ONE, import__a="1", import__b="1", import__c="1", set__frame="1")
-    (outputs.outputs_dir / "import/a").write_text("2")
-    (outputs.outputs_dir / "import/b").unlink()
+    outputs.write_named("import/a", b"2")
+    outputs.storage.remove(["import/b"])
     latest = outputs.latest_manifest(JANUARY)
     assert latest is not None
     assert outputs.stale_files(latest) == ["import/a", "import/b"]
 
 
 def test_one_file_can_be_written_by_itself(outputs: OutputFiles) -> None:
-    path = outputs.write_named("gep_data_review/flags.json", b"{}")
-    assert (path, path.read_bytes()) == (outputs.outputs_dir / "gep_data_review/flags.json", b"{}")
+    address = outputs.write_named("gep_data_review/flags.json", b"{}")
+    assert address == outputs.address("gep_data_review/flags.json")
+    assert outputs.read_named("gep_data_review/flags.json") == b"{}"
+    with pytest.raises(FileNotFoundError):
+        outputs.read_named("gep_data_review/others.json")
     with pytest.raises(BillingError):
         outputs.write_named("../flags.json", b"{}")
 

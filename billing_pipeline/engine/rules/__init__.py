@@ -11,7 +11,7 @@ from billing_pipeline.engine.rules.tables import (
     rules_frame,
     rules_from_frame,
 )
-from billing_pipeline.engine.rules.workbook import check, check_document, read_workbook
+from billing_pipeline.engine.rules.workbook import check, check_document, partner_names, read_workbook
 
 __all__ = [
     "CHANGES",
@@ -24,6 +24,7 @@ __all__ = [
     "check",
     "check_document",
     "diff",
+    "partner_names",
     "read_workbook",
     "rules_frame",
     "rules_from_frame",

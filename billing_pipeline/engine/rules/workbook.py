@@ -1,4 +1,4 @@
-"""The rules workbook, read and validated as a whole: the two questions that the rest of the product asks of it.
+"""The rules workbook, read and validated as a whole: the questions that the rest of the product asks of it.
 
 What belongs here: the order of the steps. What does not: the steps.
 """
@@ -7,8 +7,10 @@ import hashlib
 import re
 from collections.abc import Sequence
 
+import polars as pl
+
 from billing_pipeline.engine.errors import InputError, Problem
-from billing_pipeline.engine.rules.layout import FIELDS
+from billing_pipeline.engine.rules.layout import FIELDS, MAPPING, PRICING
 from billing_pipeline.engine.rules.messages import Warned
 from billing_pipeline.engine.rules.parsing import Table, parse_sheet
 from billing_pipeline.engine.rules.reading import read_sheets
@@ -29,6 +31,22 @@ def read_workbook(data: bytes, name: str) -> Rules:
         raise InputError(errors)
     digest = hashlib.sha256(data).hexdigest()
     return rules_from_tables(tables, name=name, sha256=digest, workbook=data, warnings=tuple(warnings))
+
+
+def partner_names(rules: Rules) -> pl.DataFrame:
+    """The partners that the rules name, as they are spelled there: name, id ("" for none), each once, by name."""
+    sheets, _ = read_sheets(rules.workbook, rules.name)
+    columns = ("partner_name", "partner_id")
+    found = [
+        sheet.rows.select(
+            (pl.col(c) if c in sheet.columns else pl.lit(None, pl.String)).str.strip_chars().fill_null("").alias(c)
+            for c in columns
+        )
+        for title, sheet in sheets.items()
+        if title in (PRICING, MAPPING)
+    ]
+    named = pl.concat(found).filter(pl.col("partner_name") != "").unique()
+    return named.sort(columns).rename({"partner_name": "name", "partner_id": "id"})
 
 
 def check(data: bytes, name: str) -> tuple[list[Problem], list[Warned]]:

@@ -4,11 +4,15 @@ The reference's five types keep its order, ids, reasons and counter; `bad_cell` 
 counters of their own. Flags are found on the untouched file; decisions are shown beside them. Source: spec 3.1.
 """
 
+import re
+
 import polars as pl
 
 from billing_pipeline.engine.cells import key_text, month_day_year
+from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.pricing.partners import with_customers, with_keys
 from billing_pipeline.engine.rules import Rules
+from billing_pipeline.engine.usage.decisions import FIX, apply_decisions
 from billing_pipeline.engine.usage.identity import row_identities
 
 _REFERENCE_KINDS = ("missing_fba", "early_cancel", "bad_data", "dup_uuid", "unmapped", "missing_tier")
@@ -22,19 +26,29 @@ FLAG_TYPES = {
     "bad_cell": "bad_cell",
     "other_month": "other_month",
 }
-_ACTIONS = {"dup_uuid": "remove, reassign, keep", "bad_cell": "remove, set_date", "other_month": "remove, keep"}
+ROW_ACTIONS = ("remove", "keep", "set_date", "reassign", "set_date_and_reassign", FIX)
+PARTNER_ACTIONS = ("remove", "keep", "set_date", "reassign", "set_date_and_reassign")
+_ACTIONS = {
+    "unmapped": PARTNER_ACTIONS,
+    "missing_tier": PARTNER_ACTIONS,
+    "bad_cell": ("remove", FIX),  # a date that cannot be read can be set, too
+    "other_month": ("remove", "keep", FIX),
+}
 _SHOWN = ("COMPANY_UUID", "ER_NAME", "ER_ID", "PARTNER_NAME", "PARTNER_ID", "TOTAL_INDIVIDUAL_USERS")
+_UNREAD = ("bad_cell", "other_month")
+_NUMBER = re.compile("_[0-9]+$")
+_DATE_PROBLEM = "FIRST_BILLABLE_ACTIVITY_DATE '"
 NO_BILLING_TRIGGER = "Missing FIRST_BILLABLE_ACTIVITY_DATE"
 NO_KEYS = "Missing PARTNER_ID/PARTNER_NAME and/or ER_ID/ER_NAME"
 
 
-def review_flags(usage: pl.DataFrame, rules: Rules, decisions: pl.DataFrame) -> pl.DataFrame:
+def review_flags(usage: pl.DataFrame, rules: Rules, decisions: pl.DataFrame, period: Period) -> pl.DataFrame:
     """The flags of a month in the reference's order, one row each.
 
-    Columns: flag_id, flag_type, flag_reason, available_actions (list), scope (row, partner), row_index, line, row_id,
-    the shown source columns, FIRST_BILLABLE_ACTIVITY_DATE (`M/D/YY`), partner_key, affected_row_indices (list,
-    partner scope) and `decision` (what was decided so far; null: a person has to decide). `usage` is the untouched
-    file.
+    Columns: flag_id, flag_type, flag_reason, available_actions (list: those that may be decided, Q34), scope (row,
+    partner), row_index, line, row_id, the shown source columns, FIRST_BILLABLE_ACTIVITY_DATE (`M/D/YY`), partner_key,
+    affected_row_indices (list, partner scope) and `decision` (what was decided so far; null: a person has to decide,
+    also when a corrected row still cannot be read). `usage` is the untouched file.
     """
     rows = with_keys(
         usage if "COMPANY_UUID" in usage.columns else usage.with_columns(COMPANY_UUID=pl.lit(None, pl.String))
@@ -45,15 +59,19 @@ def review_flags(usage: pl.DataFrame, rules: Rules, decisions: pl.DataFrame) -> 
     number = pl.when(ours).then(ours.cum_sum().over("kind")).otherwise((~ours).cum_sum()) - 1
     flags = found.with_columns(flag_id=pl.format("{}_{}", "kind", number))
     shown = rows.select("position", "line", "label", *_SHOWN, "first_billable")
+    offered = [_offered(kind, reason) for kind, reason in flags.select("kind", "reason").iter_rows()]
+    answered = pl.coalesce("decision", _any_decision(decisions))
+    unread = _still_unread(usage, decisions, period)
     return (
-        flags.join(shown, on="position", how="left", maintain_order="left")
+        flags.with_columns(pl.Series("available_actions", offered, dtype=pl.List(pl.String)))
+        .join(shown, on="position", how="left", maintain_order="left")
         .join(row_identities(usage, flags["position"]), on="position", how="left", maintain_order="left")
         .join(_decided(decisions), on=["kind", "position"], how="left", maintain_order="left")
         .select(
             "flag_id",
             pl.col("kind").replace_strict(FLAG_TYPES).alias("flag_type"),
             pl.col("reason").alias("flag_reason"),
-            pl.col("kind").replace_strict(_ACTIONS, default="remove, keep").str.split(", ").alias("available_actions"),
+            "available_actions",
             "scope",
             pl.col("position").alias("row_index"),
             "line",
@@ -62,9 +80,20 @@ def review_flags(usage: pl.DataFrame, rules: Rules, decisions: pl.DataFrame) -> 
             month_day_year(pl.col("first_billable")).fill_null("").alias("FIRST_BILLABLE_ACTIVITY_DATE"),
             "partner_key",
             "affected_row_indices",
-            pl.coalesce("decision", _any_decision(decisions)).alias("decision"),
+            pl.when(~(pl.col("kind").is_in(_UNREAD) & pl.col("position").is_in(unread.implode())))
+            .then(answered)
+            .alias("decision"),
         )
     )
+
+
+def kind_of(flag_id: str) -> str:
+    """The kind in a flag's id, by which decisions name it: numbers may shift between scans.
+
+    >>> kind_of("missing_fba_12")
+    'missing_fba'
+    """
+    return _NUMBER.sub("", flag_id)
 
 
 def early_cancellation() -> pl.Expr:
@@ -80,6 +109,19 @@ def early_cancellation() -> pl.Expr:
     ]
     text = pl.concat_str(parts, separator="; ", ignore_nulls=True)
     return pl.when(text != "").then(text)
+
+
+def _offered(kind: str, reason: str) -> tuple[str, ...]:
+    actions = _ACTIONS.get(kind, ROW_ACTIONS)
+    return (*actions, "set_date") if kind == "bad_cell" and _DATE_PROBLEM in reason else actions
+
+
+def _still_unread(usage: pl.DataFrame, decisions: pl.DataFrame, period: Period) -> pl.Series:
+    """Positions of unreadable rows that were given a date, a partner or another cell and still cannot be priced."""
+    tried = decisions.filter(~pl.col("action").is_in(["keep", "remove"]))["position"].unique()
+    rows = usage.filter(pl.col("input_status").is_not_null() & pl.col("position").is_in(tried.implode()))
+    after = apply_decisions(rows.lazy(), decisions, period).collect()
+    return after.filter(pl.col("input_status").is_not_null() & (pl.col("decision") != "remove"))["position"]
 
 
 def _named(column: str) -> pl.Expr:

@@ -35,6 +35,7 @@ _DATES = {
     "SUSPENSION_DATE": "suspended",
     "DISSOCIATION_DATE": "dissociated",
 }
+_TYPED_FROM = ("FOR_MONTH", "PARTNER_NAME", "TOTAL_INDIVIDUAL_USERS", *_DATES, "CURRENT_ACH_SPEED")
 _NEXT_DAY = "1-day|1 day|same day"  # matched anywhere in the text, as the reference does (Q5)
 KNOWN_SPEEDS = ("", "1-day", "1 day", "same day", "next 1 day", "2-day", "2 day", "4-day", "4 day")
 _UNDATED = 2**31 - 1  # sorts rows without a date last
@@ -77,31 +78,58 @@ def typed_rows(source: pl.LazyFrame, structure: Structure, period: Period) -> pl
     missing last, then file order; source: spec 2.1); `input_status` is null, `bad_cell` or `other_month`, with the text
     of it in `input_problem`. InputError when no row belongs to `period`.
     """
-    columns = [c for c in (*REQUIRED, *_DATES, "CURRENT_ACH_SPEED") if c not in ("ER_ID", "ER_NAME", "PARTNER_ID")]
     present = source.collect_schema().names()
-    cells = source.select([c for c in columns if c in present]).collect(engine="streaming")
+    cells = source.select([c for c in _TYPED_FROM if c in present]).collect(engine="streaming")
     if cells.height != structure.records:
         message = f"reads as {cells.height} rows but has {structure.records} records; check quotes and line ends"
         raise InputError(Problem(message, file=structure.name))
+    typed = typed_cells(cells, period)
+    _check_month(typed["month"], structure, period)
+    position = _pricing_position(cells["PARTNER_NAME"], typed["first_billable"])
+    decided = pl.lit(None, pl.String).alias("decision")
+    whole = typed.hstack([_lines(structure).alias("line"), position]).with_columns(decided)
+    return tables.conform(whole, tables.USAGE)
+
+
+def typed_cells(rows: pl.DataFrame, period: Period) -> pl.DataFrame:
+    """What follows from each row's own cells: month, dates, users, next_day, input_status, input_problem, bad_cells.
+
+    The one way from text to values, for a whole file and for a row with a corrected cell.
+    """
+    typed, problems = _parsed(rows)
+    speed = pl.col("CURRENT_ACH_SPEED") if "CURRENT_ACH_SPEED" in rows.columns else pl.lit(None, pl.String)
+    typed["next_day"] = rows.with_columns(_is_next_day(speed).alias("next_day"))["next_day"]
+    return pl.DataFrame(typed).hstack(_status(rows, problems, typed["month"], period))
+
+
+def cell_problems(rows: pl.DataFrame, period: Period) -> pl.DataFrame:
+    """Every cell of usage rows that keeps its row from being priced: position, cell (the column), problem."""
+    typed, problems = _parsed(rows)
+    elsewhere = (typed["month"] != period.first).fill_null(value=True) & problems["FOR_MONTH"].is_null()
+    other = rows.select(pl.when(elsewhere).then(pl.lit(f"is not the month of this file ({period})"))).to_series()
+    problems["FOR_MONTH"] = rows.select(pl.coalesce(problems["FOR_MONTH"], other)).to_series()
+    found = [
+        rows.select("position", pl.lit(column).alias("cell"), text.alias("problem"))
+        for column, text in problems.items()
+    ]
+    return pl.concat(found).drop_nulls("problem").sort("position", maintain_order=True)
+
+
+def _parsed(cells: pl.DataFrame) -> tuple[dict[str, pl.Series], dict[str, pl.Series]]:
+    """The typed columns, and per source column what is wrong with each of its cells."""
     problems: dict[str, pl.Series] = {}
     users = parse_numbers(cells["TOTAL_INDIVIDUAL_USERS"], COUNT)
     problems["TOTAL_INDIVIDUAL_USERS"] = users["problem"]
     months = parse_months(cells["FOR_MONTH"])
     problems["FOR_MONTH"] = months["problem"]
-    _check_month(months["value"], structure, period)
-    typed: dict[str, pl.Series] = {"line": _lines(structure), "month": months["value"]}
+    typed: dict[str, pl.Series] = {"month": months["value"]}
     for column, name in _DATES.items():
         dates = parse_dates(cells[column]) if column in cells.columns else None
         typed[name] = dates["value"] if dates is not None else _empty(cells.height, pl.Date())
         if dates is not None:
             problems[column] = dates["problem"]
     typed["users"] = users["value"].fill_null(0).cast(QUANTITY)  # a blank count is none
-    typed["position"] = _pricing_position(cells["PARTNER_NAME"], typed["first_billable"])
-    speed = pl.col("CURRENT_ACH_SPEED") if "CURRENT_ACH_SPEED" in cells.columns else pl.lit(None, pl.String)
-    typed["next_day"] = cells.with_columns(_is_next_day(speed).alias("next_day"))["next_day"]
-    status = _status(cells, problems, months["value"], period)
-    decided = pl.lit(None, pl.String).alias("decision")
-    return tables.conform(pl.DataFrame(typed).hstack(status).with_columns(decided), tables.USAGE)
+    return typed, problems
 
 
 def _blocks(data: bytes, size: int = 1 << 20) -> Iterator[bytes]:

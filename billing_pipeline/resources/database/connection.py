@@ -73,6 +73,11 @@ class DatabaseResource(dg.ConfigurableResource[Database]):
     def create_resource(self, context: dg.InitResourceContext) -> Database:  # noqa: ARG002
         return open_database(self.url)
 
+    def opened(self) -> Database:
+        """The database outside of a run, where Dagster has not read the environment."""
+        url = self.url
+        return open_database(str(url.get_value()) if isinstance(url, dg.EnvVar) else url)
+
 
 @lru_cache(maxsize=64)
 def open_database(url: str) -> Database:

@@ -107,6 +107,7 @@ releases = sa.Table(
     sa.Column("run_id", sa.String, nullable=False, unique=True),
     sa.Column("usage_sha256", sa.String, nullable=False),
     sa.Column("rules_sha256", sa.String, nullable=False),
+    sa.Column("last_decision", sa.Integer, nullable=False),
     sa.Column("billed", sa.String, nullable=False),  # amount in import files once this release is imported
     sa.Column("difference", sa.String, nullable=False),  # amount this release adds to the one before
     sa.Column("prepared_at", Utc, nullable=False),

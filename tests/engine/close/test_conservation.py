@@ -27,7 +27,7 @@ ROWS = [
 
 
 def removing(*positions: int) -> pl.DataFrame:
-    rows = [(position, "", "remove", None, None, None) for position in positions]
+    rows = [(position, "", "remove", *[None] * 5) for position in positions]
     return pl.DataFrame(rows, schema=no_decisions().schema, orient="row")
 
 

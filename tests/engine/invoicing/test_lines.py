@@ -103,7 +103,7 @@ def test_rows_of_one_partner_are_one_invoice_however_its_id_and_name_are_written
 
 
 def test_a_removed_row_is_in_no_invoice() -> None:
-    removed = pl.DataFrame([(0, "", "remove", None, None, None)], schema=no_decisions().schema, orient="row")
+    removed = pl.DataFrame([(0, "", "remove", *[None] * 5)], schema=no_decisions().schema, orient="row")
     known = rules([tier(er_fee=10, iu_fee=0)])
     assert short(lines(users("5", "5"), known, removed))[0][2] == "10.00"
     assert lines(users("5"), known, removed) == []

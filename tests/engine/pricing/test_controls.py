@@ -26,7 +26,7 @@ KNOWN = rules(
     [running_minimum()],
     [customer()],
 )
-REMOVED = pl.DataFrame([(2, "", "remove", None, None, None)], schema=no_decisions().schema, orient="row")
+REMOVED = pl.DataFrame([(2, "", "remove", *[None] * 5)], schema=no_decisions().schema, orient="row")
 """Acme is billed 17 + 15 and 68 up to its minimum, one of its companies is removed; Birch is held with 20."""
 
 

@@ -315,3 +315,87 @@ def test_keeping_is_not_listed_as_a_change() -> None:
 def test_a_file_without_uuids_lists_its_changes_too() -> None:
     (change,) = changes([company(1)], decided(0, "remove"))
     assert (change["Action"], change["COMPANY_UUID"]) == ("Removed", None)
+
+
+def fixed(rows: list[Mapping[str, str]], *fixes: tuple[int, str, str | None], action: str = "fix_cell") -> pl.DataFrame:
+    """The rows with cells corrected: position, column, new text."""
+    decisions = pl.DataFrame(
+        [(position, "bad_cell", action, None, None, None, cell, value) for position, cell, value in fixes],
+        schema=no_decisions().schema,
+        orient="row",
+    )
+    return apply_decisions(usage(*rows).lazy(), decisions, JANUARY).collect()
+
+
+def test_a_corrected_cell_is_read_as_if_the_file_had_held_it() -> None:
+    wrong = company(
+        1, TOTAL_INDIVIDUAL_USERS="5%", FIRST_BILLABLE_ACTIVITY_DATE="2026-02-30", SUSPENSION_DATE="", REGION="a"
+    )
+    right = wrong | {
+        "TOTAL_INDIVIDUAL_USERS": "1,200",
+        "FIRST_BILLABLE_ACTIVITY_DATE": "2/1/26",
+        "SUSPENSION_DATE": "46027",
+    }
+    rows = fixed(
+        [wrong],
+        (0, "TOTAL_INDIVIDUAL_USERS", "1,200"),
+        (0, "FIRST_BILLABLE_ACTIVITY_DATE", "2/1/26"),
+        (0, "SUSPENSION_DATE", "46027"),
+    )
+    assert rows["decision"].to_list() == ["fix_cell"]
+    assert rows.drop("decision").equals(usage(right).drop("decision"))
+
+
+def test_a_corrected_row_keeps_its_line_and_its_place_in_pricing_order() -> None:
+    rows = fixed([company(2), company(1)], (1, "FIRST_BILLABLE_ACTIVITY_DATE", "2020-01-01"))
+    assert rows.select("ER_ID", "line", "position").rows() == [("2", 2, 0), ("1", 3, 1)]
+
+
+def test_a_corrected_month_brings_the_row_into_the_bill() -> None:
+    rows = fixed([company(2), company(1, FOR_MONTH="2025-12", PARTNER_NAME="Birch")], (1, "FOR_MONTH", "2026-01"))
+    assert rows["input_status"].to_list() == [None, None]
+
+
+def test_a_row_with_another_unreadable_cell_stays_unpriced() -> None:
+    wrong = company(1, TOTAL_INDIVIDUAL_USERS="5%", SUSPENSION_DATE="soon")
+    rows = fixed([wrong, company(2, PARTNER_NAME="Birch")], (0, "TOTAL_INDIVIDUAL_USERS", "5"))
+    assert rows["input_status"][0] == "bad_cell"
+    assert rows["input_problem"][0].startswith("SUSPENSION_DATE 'soon' is not a date")
+
+
+def test_a_cell_can_be_emptied_and_the_last_correction_of_it_holds() -> None:
+    rows = fixed([company(1, SUSPENSION_DATE="x")], (0, "SUSPENSION_DATE", "y"), (0, "SUSPENSION_DATE", None))
+    assert rows.select("SUSPENSION_DATE", "input_status").rows() == [(None, None)]
+
+
+def test_names_of_partners_are_no_cells_to_correct() -> None:
+    rows = fixed([company(1)], (0, "PARTNER_ID", "7"), (0, "NO_SUCH_COLUMN", "7"))
+    assert rows["PARTNER_ID"].to_list() == ["101"]
+    assert "NO_SUCH_COLUMN" not in rows.columns
+
+
+def test_corrected_cells_are_listed_with_old_and_new_text_and_only_then_there_are_columns_for_them() -> None:
+    rows: list[Mapping[str, str]] = [company(1, TOTAL_INDIVIDUAL_USERS="5%"), company(2), company(3)]
+    decisions = pl.DataFrame(
+        [
+            (0, "bad_cell", "fix_cell", None, None, None, "TOTAL_INDIVIDUAL_USERS", "5"),
+            (0, "bad_cell", "fix_cell", None, None, None, "ER_NAME", "Birch"),
+            (1, "", "remove", None, None, None, None, None),
+            (2, "", "fix_cell", None, None, None, "ER_NAME", "Cedar"),
+            (2, "", "set_date", "2026-01-09", None, None, None, None),
+        ],
+        schema=no_decisions().schema,
+        orient="row",
+    )
+    before = usage(*rows).lazy()
+    listed = overrides_applied(before, apply_decisions(before, decisions, JANUARY))
+    names = ("Action", "ER_NAME", "New Date", "Cell", "Original Value", "New Value")
+    assert listed.select(names).rows() == [
+        ("Modified", "Company 1", None, "ER_NAME", "Company 1", "Birch"),
+        ("Modified", "Company 1", None, "TOTAL_INDIVIDUAL_USERS", "5%", "5"),
+        ("Removed", "Company 2", None, None, None, None),
+        ("Modified", "Company 3", "2026-01-09", None, None, None),
+        ("Modified", "Company 3", None, "ER_NAME", "Company 3", "Cedar"),
+    ]
+    removed = apply_decisions(before, decisions.filter(pl.col("action") == "remove"), JANUARY)
+    assert "Cell" not in overrides_applied(before, removed).columns

@@ -9,7 +9,7 @@ import pytest
 from billing_pipeline.engine.rules import Rules
 from billing_pipeline.engine.usage import no_decisions, review_flags
 from tests.engine.rules.books import customer, tier
-from tests.literals import company, rules, usage
+from tests.literals import JANUARY, company, rules, usage
 
 NOTHING_WRONG = rules()
 
@@ -17,7 +17,7 @@ NOTHING_WRONG = rules()
 def flags(
     *rows: Mapping[str, str], known: Rules = NOTHING_WRONG, decided: pl.DataFrame | None = None
 ) -> list[dict[str, Any]]:
-    return review_flags(usage(*rows), known, no_decisions() if decided is None else decided).to_dicts()
+    return review_flags(usage(*rows), known, no_decisions() if decided is None else decided, JANUARY).to_dicts()
 
 
 def told(found: list[dict[str, Any]]) -> list[tuple[str, str, str, int]]:
@@ -27,7 +27,7 @@ def told(found: list[dict[str, Any]]) -> list[tuple[str, str, str, int]]:
 
 def decisions(*entries: tuple[int, str, str]) -> pl.DataFrame:
     """Decisions: position, flag id, action."""
-    rows = [(position, flag, action, None, None, None) for position, flag, action in entries]
+    rows = [(position, flag, action, *[None] * 5) for position, flag, action in entries]
     return pl.DataFrame(rows, schema=no_decisions().schema, orient="row")
 
 
@@ -43,7 +43,7 @@ def test_a_row_without_a_date_has_a_flag_with_everything_a_person_needs() -> Non
         "flag_id": "missing_fba_0",
         "flag_type": "missing_billing_trigger",
         "flag_reason": "Missing FIRST_BILLABLE_ACTIVITY_DATE",
-        "available_actions": ["remove", "keep"],
+        "available_actions": ["remove", "keep", "set_date", "reassign", "set_date_and_reassign", "fix_cell"],
         "scope": "row",
         "row_index": 1,
         "line": 3,
@@ -120,7 +120,7 @@ def test_a_company_of_two_partners_is_flagged_on_each_of_its_rows() -> None:
         ("dup_uuid_0", "duplicate_uuid", reason, 2),
         ("dup_uuid_1", "duplicate_uuid", reason, 4),
     ]
-    assert [flag["available_actions"] for flag in found] == [["remove", "reassign", "keep"]] * 2
+    assert all("reassign" in flag["available_actions"] for flag in found)
 
 
 def test_a_partner_without_a_customer_is_flagged_once_with_all_its_rows() -> None:
@@ -154,14 +154,19 @@ def test_a_partner_without_a_name_is_called_by_its_key() -> None:
 def test_an_unreadable_row_is_flagged_as_that_and_nothing_else() -> None:
     found = flags(company(1, TOTAL_INDIVIDUAL_USERS="5%", FIRST_BILLABLE_ACTIVITY_DATE=""))
     assert told(found) == [("bad_cell_0", "bad_cell", "TOTAL_INDIVIDUAL_USERS '5%' is not a plain number", 2)]
-    assert found[0]["available_actions"] == ["remove", "set_date"]
+    assert found[0]["available_actions"] == ["remove", "fix_cell"]
+
+
+def test_a_date_that_cannot_be_read_can_also_be_set() -> None:
+    (flag,) = flags(company(1, FIRST_BILLABLE_ACTIVITY_DATE="2026-02-30"))
+    assert flag["available_actions"] == ["remove", "fix_cell", "set_date"]
 
 
 def test_a_row_of_another_month_is_flagged() -> None:
     found = flags(company(1), company(2, FOR_MONTH="2025-12-01"))
     reason = "FOR_MONTH '2025-12-01' is not the month of this file (2026-01)"
     assert told(found) == [("other_month_0", "other_month", reason, 3)]
-    assert found[0]["available_actions"] == ["remove", "keep"]
+    assert found[0]["available_actions"] == ["remove", "keep", "fix_cell"]
 
 
 def test_flags_stand_in_the_reference_s_order_and_share_its_counter() -> None:
@@ -272,3 +277,24 @@ def test_another_cell_makes_another_row() -> None:
     (one,) = flags(company(1, FIRST_BILLABLE_ACTIVITY_DATE="", REGION="a"))
     (two,) = flags(company(1, FIRST_BILLABLE_ACTIVITY_DATE="", REGION="b"))
     assert one["row_id"] != two["row_id"]
+
+
+def fixes(*cells: tuple[str, str]) -> pl.DataFrame:
+    """Corrections of cells of the first row, about its flag bad_cell."""
+    rows = [(0, "bad_cell", "fix_cell", None, None, None, cell, value) for cell, value in cells]
+    return pl.DataFrame(rows, schema=no_decisions().schema, orient="row")
+
+
+@pytest.mark.parametrize(
+    ("corrected", "decision"),
+    [
+        ([("TOTAL_INDIVIDUAL_USERS", "5")], None),
+        ([("TOTAL_INDIVIDUAL_USERS", "5"), ("SUSPENSION_DATE", "2026-01-09")], "fix_cell"),
+    ],
+)
+def test_a_flag_about_unreadable_cells_stays_open_until_all_of_them_can_be_read(
+    corrected: list[tuple[str, str]], decision: str | None
+) -> None:
+    row = company(1, TOTAL_INDIVIDUAL_USERS="5%", SUSPENSION_DATE="soon")
+    (flag,) = flags(row, decided=fixes(*corrected))
+    assert flag["decision"] == decision

@@ -104,6 +104,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.String(), nullable=False),
         sa.Column("usage_sha256", sa.String(), nullable=False),
         sa.Column("rules_sha256", sa.String(), nullable=False),
+        sa.Column("last_decision", sa.Integer(), nullable=False),
         sa.Column("billed", sa.String(), nullable=False),
         sa.Column("difference", sa.String(), nullable=False),
         sa.Column("prepared_at", sa.DateTime(timezone=True), nullable=False),

@@ -1,0 +1,114 @@
+"""Which files make a run's complete set, and which of them stand outside under their names."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from billing_pipeline.assets.usage import review_name
+from billing_pipeline.engine.period import Period
+from billing_pipeline.engine.rules import Rules
+from billing_pipeline.profile import Profile
+from billing_pipeline.resources.files import sha256_of, write_whole
+from billing_pipeline.resources.outputs import DraftFile, OutputFiles
+from billing_pipeline.resources.reviews import Approval, Decision
+
+_SET_ONLY = ("lines", "differences")
+_SENT = ("import", "adjustment", "credit_memo")  # stay outside for ever: an ERP may have taken them
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an auditor asks for beside the files: who decided and approved, and the usage file itself."""
+
+    decisions: tuple[Decision, ...]
+    approvals: tuple[Approval, ...]
+    usage: Path
+
+
+@dataclass(frozen=True, slots=True)
+class RunSet:
+    """The files of a run's set, each with its kind and hash."""
+
+    files: Mapping[DraftFile, tuple[str, str]]
+
+    def entries(self) -> Iterator[dict[str, object]]:
+        """The manifest's entry of every file."""
+        for file, (kind, digest) in self.files.items():
+            yield {
+                "name": file.name,
+                "kind": kind,
+                "sha256": digest,
+                "bytes": file.path.stat().st_size,
+                "named": file.named,
+                "lasting": file.lasting,
+            }
+
+
+def run_set(
+    outputs: OutputFiles,
+    profile: Profile,
+    period: Period,
+    run: str,
+    tables: list[pl.DataFrame],
+    rules: Rules,
+    *,
+    evidence: Evidence | None,
+    frozen: bool,
+) -> RunSet:
+    """The drafted files of `tables` and what belongs beside them: rules, review file, priced rows, evidence.
+
+    `evidence` is of a month that is sent to people: what was sent then stays outside for ever. `frozen`: the month was
+    sent before, so its import file stays as it was and this one is kept in the set only.
+    """
+    folder = outputs.draft_folder(period, run)
+    files = {
+        DraftFile(
+            row["name"],
+            Path(row["path"]),
+            named=row["kind"] not in _SET_ONLY and not (frozen and row["kind"] == "import"),
+            lasting=evidence is not None and row["kind"] in _SENT,
+        ): (row["kind"], row["sha256"])
+        for table in tables
+        for row in table.iter_rows(named=True)
+    }
+    beside = dict(_beside(outputs, profile, period, run, folder, rules))
+    if evidence:
+        beside |= dict(_evidence(folder, evidence))
+    return RunSet(files | {file: (kind, sha256_of(file.path)) for kind, file in beside.items()})
+
+
+def _beside(
+    outputs: OutputFiles, profile: Profile, period: Period, run: str, folder: Path, rules: Rules
+) -> Iterator[tuple[str, DraftFile]]:
+    snapshot = f"{profile.file_prefix}_billing_log/rules_snapshots/rules_snapshot_{period.key}_{run}.xlsx"
+    write_whole(folder / snapshot, rules.workbook)
+    yield "rules", DraftFile(snapshot, folder / snapshot, lasting=True)
+    review = review_name(profile, period.dotted)
+    write_whole(folder / review, outputs.read_named(review))
+    yield "review", DraftFile(review, folder / review, named=False)
+    priced = outputs.frame_path("priced_rows", period)
+    yield "priced", DraftFile("priced_rows.parquet", priced, named=False)
+
+
+def _evidence(folder: Path, evidence: Evidence) -> Iterator[tuple[str, DraftFile]]:
+    usage = folder / "inputs" / evidence.usage.name
+    usage.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(evidence.usage, usage)  # a copy: the file outside belongs to others, who may change it
+    yield "usage", DraftFile(f"inputs/{usage.name}", usage, named=False)
+    document = {
+        "decisions": [_plain(decision) for decision in evidence.decisions],
+        "approvals": [_plain(approval) for approval in evidence.approvals],
+    }
+    decided = folder / "inputs" / "decisions.json"
+    write_whole(decided, json.dumps(document, indent=2, ensure_ascii=False).encode())
+    yield "decisions", DraftFile("inputs/decisions.json", decided, named=False)
+
+
+def _plain(fact: Decision | Approval) -> dict[str, object]:
+    values = {**asdict(fact), "period": fact.period.key}
+    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in values.items()}

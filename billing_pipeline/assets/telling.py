@@ -1,0 +1,96 @@
+"""From what a run knows to what people are told: the notice of each of a month's states, keyed by its fact.
+
+What belongs here: which notice, with which facts, under which key. What does not: wording (`reports.notices`).
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from billing_pipeline.engine.close import FAIL, Verdict, partner_differences
+from billing_pipeline.engine.close.states import PRICED, REBILL, REFUSED
+from billing_pipeline.engine.money import total
+from billing_pipeline.engine.period import Period
+from billing_pipeline.reports import notices
+from billing_pipeline.reports.notices import ControlFacts, MonthFacts
+from billing_pipeline.resources.outbox import Notice
+from billing_pipeline.resources.releases import Release
+
+
+def release_notice(manifest: Mapping[str, Any], release: Release, last_month: Decimal | None, ui_url: str) -> Notice:
+    """A release is out: once for each release. `manifest`: of its run's set; `last_month`: billed the month before."""
+    facts = _facts(manifest, last_month, ui_url, release=release.number, run_id=release.run_id)
+    charged, credited = Decimal(manifest["release"]["charged"]), Decimal(manifest["release"]["credited"])
+    message = notices.adjusted(facts, charged, -credited) if charged or credited else notices.published(facts)
+    return Notice(f"release:{release.period.key}:{release.number}:{release.run_id}", "published", message)
+
+
+def waiting_notice(
+    judged: Verdict,
+    summary: Mapping[str, Any],
+    differences: pl.DataFrame,
+    last_month: Decimal | None,
+    ui_url: str,
+    last_decision: int,
+) -> Notice | None:
+    """A month waits for people, or is refused: once for each usage file, rules workbook and step of its review."""
+    if judged.unchanged:
+        return None
+    facts = _facts(summary, last_month, ui_url, reasons=judged.reasons)
+    decided = "decided" if not facts.undecided else f"{sum(facts.undecided.values())} open"
+    key = ":".join(
+        (judged.state, facts.period.key, summary["usage_file"]["sha256"], summary["rules_file"]["sha256"], decided)
+    )
+    if judged.state == REBILL:
+        changed = partner_differences(differences).select("partner_key", "difference").rows()
+        return Notice(f"{key}:{last_decision}", "re-bill", notices.rebill(facts, changed))
+    if judged.state == PRICED:
+        return Notice(key, "billed", notices.billed(facts))
+    if judged.state == REFUSED:
+        told = notices.refused(facts.period, (), usage_name=facts.usage_name, reasons=judged.reasons, page=facts.page)
+        return Notice(key, "refused", told)
+    return Notice(key, "waiting", notices.waiting(facts))
+
+
+def refusal_notice(
+    period: Period, usage: tuple[str, str], rules_sha256: str, controls: pl.DataFrame, page: str
+) -> Notice:
+    """Controls failed: once for each usage file (name, SHA-256) and rules workbook."""
+    failed = [
+        ControlFacts(row["Control Check"], row["Input"], row["Output"], row["Variance"])
+        for row in controls.filter(pl.col("Status") == FAIL).iter_rows(named=True)
+    ]
+    message = notices.refused(period, failed, usage_name=usage[0], page=page)
+    return Notice(f"refused:{period.key}:{usage[1]}:{rules_sha256}", "refused", message)
+
+
+def draft_detail(summary: Mapping[str, Any], differences: pl.DataFrame) -> dict[str, Any]:
+    """What a state's event keeps of its draft: amounts by bucket, open questions, difference to what was sent."""
+    return {
+        "amounts": {row["bucket"]: row["amount"] for row in summary["buckets"]},
+        "flags": summary["flags_by_type"],
+        "undecided": summary["undecided_flags"],
+        "controls": summary["controls_status"],
+        "difference": str(total(differences["difference"])),
+        "dagster_run_id": summary["dagster_run_id"],
+    }
+
+
+def _facts(summary: Mapping[str, Any], last_month: Decimal | None, ui_url: str, **more: Any) -> MonthFacts:
+    buckets = {row["bucket"]: row for row in summary["buckets"]}
+    return MonthFacts(
+        period=Period.parse(summary["billing_period"]),
+        controls=summary["controls_status"],
+        rows=sum(row["rows"] for row in buckets.values()),
+        partners=summary["partners"],
+        billed=Decimal(buckets["billed"]["amount"]),
+        held=Decimal(buckets["held"]["amount"]),
+        last_month=last_month,
+        unpriced=summary["unpriced_rows"],
+        undecided=summary["undecided_by_type"],
+        usage_name=summary["usage_file"]["name"],
+        page=notices.run_page(ui_url, summary["dagster_run_id"]),
+        **more,
+    )

@@ -1,0 +1,74 @@
+"""Past months in processes of their own, side by side: what each came to."""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from typing import Any
+
+import dagster as dg
+from rich.progress import Progress
+
+from billing_pipeline.cli.closing import installed_month, progress_bar, run_month
+from billing_pipeline.engine.errors import GateError, InputError
+from billing_pipeline.engine.period import Period
+from billing_pipeline.resources import months
+from billing_pipeline.resources.months import MonthEvent
+
+
+def backfill_months(periods: Sequence[Period], rules: str, jobs: int) -> list[dict[str, Any]]:
+    """Run close_month for each month, `jobs` at a time; period, state, billed, difference, seconds, why, in order.
+
+    States are those of a month, `unchanged`, and for months that could not be run: bad_input, refused, failed.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    with progress_bar() as progress:
+        task = progress.add_task(f"{len(periods)} months", total=len(periods), step="starting")
+        spawn = multiprocessing.get_context("spawn")  # a forked copy of Polars' threads would hang
+        with ProcessPoolExecutor(min(jobs, len(periods), os.cpu_count() or 1), mp_context=spawn) as pool:
+            running = {pool.submit(run_one, period.key, rules): period for period in periods}
+            for done in as_completed(running):
+                period = running[done]
+                try:
+                    found[period.key] = done.result()
+                except BrokenProcessPool:
+                    found[period.key] = _came_to(period, "failed", "its process was ended from outside")
+                progress.update(task, advance=1, step=f"{period} {found[period.key]['state']}")
+    return [found[period.key] for period in periods]
+
+
+def run_one(key: str, rules: str) -> dict[str, Any]:
+    """One month in this process, as `backfill_months` tells it. Errors are part of the answer, not raised."""
+    period, begun = Period.parse(key), time.monotonic()
+    try:
+        month = installed_month(period)
+        before = month.database.run(partial(months.latest, period=period))
+        run_month(month, "close_month", Progress(disable=True), {"billing/rules": rules})
+        event = month.database.run(partial(months.latest, period=period))
+        answer = _told(period, event, before)
+    except InputError as error:
+        answer = _came_to(period, "bad_input", str(error))
+    except GateError as error:
+        answer = _came_to(period, "refused", str(error))
+    except dg.DagsterError as error:
+        answer = _came_to(period, "refused", str(error).splitlines()[0])
+    except Exception as error:  # noqa: BLE001  # the other months go on; this one is told as failed
+        answer = _came_to(period, "failed", f"{type(error).__name__}: {error}".splitlines()[0])
+    return {**answer, "seconds": f"{time.monotonic() - begun:.1f}"}
+
+
+def _told(period: Period, event: MonthEvent | None, before: MonthEvent | None) -> dict[str, Any]:
+    if event is None or event == before:
+        return _came_to(period, "failed", "the run said nothing of the month")
+    detail = event.detail
+    billed = detail.get("billed") or detail.get("amounts", {}).get("billed", "")
+    state = "unchanged" if detail.get("unchanged") else event.state
+    why = "; ".join(detail.get("reasons", []))
+    return {**_came_to(period, state, why), "billed": billed, "difference": detail.get("difference", "")}
+
+
+def _came_to(period: Period, state: str, why: str) -> dict[str, Any]:
+    return {"period": period.key, "state": state, "billed": "", "difference": "", "seconds": "", "why": why}

@@ -1,0 +1,1 @@
+"""Schedules: WHEN the clock says so. They decide nothing themselves."""

@@ -1,0 +1,109 @@
+"""The sensor `approvals`: starts the month that people approved, and looks again when rules changed while one waits.
+
+What belongs here: ask, decide, request. What does not: which month is run again (engine.close.restarts), who approved
+(resources.reviews).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import dagster as dg
+import sqlalchemy as sa
+
+from billing_pipeline.engine.close.attempts import next_attempt
+from billing_pipeline.engine.close.restarts import Waiting, restart_cause
+from billing_pipeline.engine.close.states import PENDING, REFUSED
+from billing_pipeline.engine.errors import InputError
+from billing_pipeline.jobs import close_month
+from billing_pipeline.resources import months, reviews
+from billing_pipeline.resources.database import Database
+from billing_pipeline.resources.inputs import InputFiles
+from billing_pipeline.resources.months import MonthEvent
+from billing_pipeline.sensors.runs import ATTEMPT, CAUSE, FILE, SHA256, attempts_for
+from billing_pipeline.settings import Settings
+
+_NAME = "approvals"
+_INTERVAL = 4  # seconds; Dagster's loop looks every five, and would skip every other one of a five-second interval
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A month that waits: its event, and what people did since."""
+
+    event: MonthEvent
+    waiting: Waiting
+
+
+def approvals_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor, running by itself unless it is switched off."""
+    off = _NAME in settings.switched_off
+
+    @dg.sensor(
+        name=_NAME,
+        job=close_month,
+        minimum_interval_seconds=_INTERVAL,
+        default_status=dg.DefaultSensorStatus.STOPPED if off else dg.DefaultSensorStatus.RUNNING,
+        description="Runs a waiting month again when it has been approved by as many people as it needs, or when the "
+        "rules workbook changed since its run: decisions on rows that are unchanged are kept.",
+    )
+    def approvals(
+        context: dg.SensorEvaluationContext,
+        inputs: dg.ResourceParam[InputFiles],
+        database: dg.ResourceParam[Database],
+    ) -> dg.SensorResult:
+        now = datetime.now(UTC)
+        found = database.run(_waiting)
+        if not found:
+            return dg.SensorResult(skip_reason="No month waits for people.")
+        wanted = list(_wanted(context.instance, found, _rules(inputs), settings, now))
+        states = ", ".join(f"{one.event.period} is {one.event.state}" for one in found)
+        return dg.SensorResult(run_requests=wanted, skip_reason=None if wanted else f"Nothing new: {states}.")
+
+    return approvals
+
+
+def _wanted(
+    instance: dg.DagsterInstance, found: list[_Found], rules_sha256: str, settings: Settings, now: datetime
+) -> Iterator[dg.RunRequest]:
+    for one in found:
+        cause = restart_cause(one.waiting, rules_sha256, settings.approvers, now)
+        if not cause:
+            continue
+        event = one.event
+        tags = {FILE: event.usage_name, SHA256: event.usage_sha256, CAUSE: cause}
+        made = attempts_for(instance, event.period, tags)
+        following = next_attempt(made, now, retry_seconds=settings.retry_seconds, limit=settings.attempts)
+        if following.step == "due":
+            yield dg.RunRequest(
+                run_key=f"{event.period}:{event.usage_sha256[:16]}:{cause}:a{following.number}",
+                partition_key=event.period.key,
+                tags={**tags, ATTEMPT: str(following.number)},
+            )
+
+
+def _waiting(connection: sa.Connection) -> list[_Found]:
+    found = []
+    for event in months.latest_of_all(connection):
+        if not event.usage_sha256 or event.state not in PENDING | {REFUSED}:
+            continue
+        draft = (event.period, event.usage_sha256)
+        made = reviews.history(connection, *draft)
+        last = made[-1] if made else None
+        number = last.id if last else 0
+        approved = reviews.approvers(connection, *draft, event.rules_sha256, number)
+        waiting = Waiting(
+            event.state, event.rules_sha256, event.last_decision, int(event.detail.get("undecided", 0)), number,
+            last.decided_at if last else None, approved,
+        )  # fmt: skip
+        found.append(_Found(event, waiting))
+    return found
+
+
+def _rules(inputs: InputFiles) -> str:
+    """SHA-256 of the rules workbook; "" while it cannot be read."""
+    try:
+        return sha256(inputs.rules_workbook()[0]).hexdigest()
+    except (OSError, InputError):
+        return ""
