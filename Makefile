@@ -7,6 +7,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+EXTRAS := s3 gs az k8s celery
 
 export DAGSTER_HOME ?= $(abspath $(or $(BILLING_DATA_DIR),data))/dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
@@ -46,11 +47,12 @@ bench: setup  ## measure speed and memory
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 docs: setup  ## write the tables of docs/ that are generated from the code
-	@$(BIN)/python -m tests.test_docs
+	@$(BIN)/python -m docs.settings_table
 
 lock: setup  ## resolve the dependencies anew into requirements/*.txt (ARGS=--upgrade for newer ones)
 	@$(call resolve,base,--group build)
 	@$(call resolve,dev,--group dev --constraints requirements/base.txt)
+	@$(call resolve,image,--group build $(EXTRAS:%=--extra %) --constraints requirements/base.txt)
 
 setup: $(READY)  ## the virtual environment in .venv, from the lock files
 	@:

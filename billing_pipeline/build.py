@@ -48,8 +48,8 @@ def resources_from(settings: Settings) -> dict[str, object]:
     """The resources of an installation: its data folder keeps the state, its outputs folder what is published."""
     profile = load_profile(settings.profile)
     month = local_resources(
-        usage_dir=settings.usage_folder.resolve(),
-        rules_file=settings.rules_path.resolve(),
+        usage_dir=settings.usage_folder,
+        rules_file=settings.rules_path,
         outputs_dir=settings.outputs_folder.resolve(),
         state_dir=settings.data_dir.resolve(),
         profile=profile,

@@ -109,7 +109,7 @@ def prepare(home: Path, settings: Settings) -> list[str]:
     """
     refuse_unusable_urls(settings)
     done = []
-    for folder in (settings.data_dir, home, *([] if settings.usage_dir else [settings.usage_folder])):
+    for folder in (settings.data_dir, home, *([] if settings.usage_dir else [settings.data_dir / "usage"])):
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
             done.append(f"made the folder {folder}")

@@ -8,11 +8,12 @@ from billing_pipeline.partitions import MONTHS
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.outputs import OutputFiles
 from billing_pipeline.resources.retention import Retention, tidied
+from billing_pipeline.run_tags import WRITER
 
 _ONE_WRITER = dg.PartitionedConfig(
     partitions_def=MONTHS,
     run_config_for_partition_key_fn=lambda _: {},
-    tags_for_partition_key_fn=lambda month: {"billing/writer": f"billing:{month}"},  # dagster.yaml: one run per value
+    tags_for_partition_key_fn=lambda month: {WRITER: f"billing:{month}"},
 )
 close_month = dg.define_asset_job(
     "close_month",

@@ -17,10 +17,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BILLING_", env_ignore_empty=True, frozen=True)
 
     data_dir: Path = Field(default=Path("data"), description="state: frames between assets, drafts, locks")
-    usage_dir: Path | None = Field(
-        default=None, description="folder of usage files YYYY.MM_*.csv (default: <data>/usage)"
+    usage_dir: str | None = Field(
+        default=None,
+        description="folder of usage files YYYY.MM_*.csv, or s3://, gs://, az:// (default: <data>/usage)",
     )
-    rules_file: Path | None = Field(
+    rules_file: str | None = Field(
         default=None, description="rules workbook (default: gep_billing_rules.xlsx beside the usage)"
     )
     outputs_dir: Path | None = Field(default=None, description="published files (default: <data>/outputs)")
@@ -96,12 +97,17 @@ class Settings(BaseSettings):
         return value
 
     @property
-    def usage_folder(self) -> Path:
-        return self.usage_dir or self.data_dir / "usage"
+    def usage_folder(self) -> Path | str:
+        """A path; a URL stays text, because a path would lose one of its slashes."""
+        return _place(self.usage_dir) if self.usage_dir else self.data_dir.absolute() / "usage"
 
     @property
-    def rules_path(self) -> Path:
-        return self.rules_file or self.usage_folder / RULES_NAME
+    def rules_path(self) -> Path | str:
+        """Likewise."""
+        if self.rules_file:
+            return _place(self.rules_file)
+        folder = self.usage_folder
+        return f"{folder.rstrip('/')}/{RULES_NAME}" if isinstance(folder, str) else folder / RULES_NAME
 
     @property
     def outputs_folder(self) -> Path:
@@ -114,6 +120,10 @@ class Settings(BaseSettings):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+
+def _place(text: str) -> Path | str:
+    return text if "://" in text else Path(text).absolute()
 
 
 RULES_NAME = "gep_billing_rules.xlsx"

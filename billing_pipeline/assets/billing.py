@@ -17,7 +17,7 @@ from billing_pipeline.engine.pricing.controls import controls as find_controls
 from billing_pipeline.engine.pricing.master import data_quality, executive_summary, master_order, source_data
 from billing_pipeline.engine.pricing.partner_report import FIGURES, partner_labels, partner_reports
 from billing_pipeline.engine.rules import rules_from_frame
-from billing_pipeline.engine.usage import apply_decisions, overrides_applied
+from billing_pipeline.engine.usage import apply_decisions, corrected, overrides_applied
 from billing_pipeline.partitions import period_of
 from billing_pipeline.profile import Profile
 from billing_pipeline.reports.billing import FeeSummary, PartnerWorkbook, write_master_report, write_partner_workbooks
@@ -160,12 +160,13 @@ def controls(
     priced_rows: pl.LazyFrame,
     buckets: pl.DataFrame,
     usage_warnings: pl.DataFrame,
+    decisions: pl.DataFrame,
     netsuite_invoices: pl.DataFrame,
     partner_workbooks: pl.DataFrame,
     gate: Gate,
 ) -> pl.DataFrame:
     """Frame of engine.pricing.controls, and the draft it judges."""
-    usage = usage_rows.select("users").collect()
+    usage = corrected(usage_rows, decisions, period_of(context)).select("users").collect()
     fact = priced_rows.select(*CONTROLS_NEED, "draft").collect()
     paths = {
         kind: [Path(p) for p in netsuite_invoices.filter(pl.col("kind") == kind)["path"]] for kind in INVOICE_KINDS

@@ -47,6 +47,7 @@ from billing_pipeline.resources import releases
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.gate import Gate
 from billing_pipeline.resources.outputs import OutputFiles, run_of
+from billing_pipeline.run_tags import FILE
 
 
 @dg.multi_asset_check(
@@ -155,7 +156,9 @@ def manifest(
     judged_by = {**drafted, "controls": controls, "priced_rows": first}
     refuse_mixed_drafts(draft_id(usage_file, rules, decisions), judged_by)
     usage = usage_file.select("name", "path", "sha256", "size", "records").row(0, named=True)
-    made_of = MadeOf(period, usage["name"], usage["sha256"], rules.sha256, _last_decision(context))
+    made_of = MadeOf(
+        period, context.run.tags.get(FILE, usage["name"]), usage["sha256"], rules.sha256, _last_decision(context)
+    )
     sent = database.run(partial(releases.current, period=period))
     refuse_other_release(adjustments, sent)
     differences = differences_of(adjustments)
@@ -170,6 +173,7 @@ def manifest(
         "partners": partner_workbooks,
     }
     named_rules = {"name": rules.name, "sha256": rules.sha256}
+    usage |= {"place": made_of.usage_name}
     summary = month_summary(period, context.run.run_id, usage, named_rules, frames)
     if not judged.publish:
         context.log.info(f"{period} is {judged.state}: {'; '.join(judged.reasons) or 'all of it was sent before'}")
@@ -191,7 +195,7 @@ def manifest(
         publish_release(database, outputs, gate, release, list(files.files), document)
     else:
         outputs.publish(period, run, list(files.files), document)
-    outputs.discard_draft(outputs.draft_folder(period, run))
+    outputs.discard_drafts(period)
     path = outputs.address(document["manifest_name"])
     yield dg.Output(
         pl.DataFrame({"run_id": [run], "path": [path], "status": [judged.controls_status]}),

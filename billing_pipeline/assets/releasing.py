@@ -186,7 +186,7 @@ def _complete(connection: sa.Connection, release: Release, manifest: dict[str, A
     if now.state != releases.PREPARING:
         return
     releases.mark(connection, release, state=releases.PUBLISHED, published_at=datetime.now(UTC))
-    usage = manifest["usage_file"]["name"]
+    usage = manifest["usage_file"]["place"]
     made_of = MadeOf(release.period, usage, release.usage_sha256, release.rules_sha256, release.last_decision)
     last = releases.current(connection, release.period.previous)
     notice = release_notice(manifest, release, last.billed if last else None, gate.ui_url)

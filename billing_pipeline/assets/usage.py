@@ -1,6 +1,7 @@
 """The inputs of a month: usage file, typed rows, rules with their snapshot, decisions, warnings, review flags."""
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,14 @@ from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.files import blocks_of, read_whole
 from billing_pipeline.resources.inputs import InputFiles
 from billing_pipeline.resources.outputs import OutputFiles
-
-FILE_TAG, SHA256_TAG = "billing/file", "billing/sha256"  # of the run: the file below the usage folder, its content
+from billing_pipeline.resources.releases import current
+from billing_pipeline.run_tags import AS_OF, FILE, RULES, SHA256
 
 
 @month_asset("inputs", "The month's usage export: which file, its hash, and proof that it is a whole table.")
 def usage_file(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[InputFiles]) -> pl.DataFrame:
     """One row: structure_frame. A run that a sensor started is tagged with its file and must find that very content."""
-    name, wanted = context.run.tags.get(FILE_TAG), context.run.tags.get(SHA256_TAG)
+    name, wanted = context.run.tags.get(FILE), context.run.tags.get(SHA256)
     path = inputs.usage_path(period_of(context), name)
     structure = check_structure(blocks_of(path), path.name)
     if wanted and wanted != structure.sha256:
@@ -80,9 +81,19 @@ def usage_rows(context: dg.AssetExecutionContext, usage_file: pl.DataFrame) -> p
 
 
 @month_asset("inputs", "The rules workbook, validated as a whole and kept with its bytes: prices, minimums, customers.")
-def billing_rules(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[InputFiles]) -> pl.DataFrame:
-    """One row: engine.rules.rules_frame."""
-    rules = read_workbook(*inputs.rules_workbook())
+def billing_rules(
+    context: dg.AssetExecutionContext,
+    inputs: dg.ResourceParam[InputFiles],
+    outputs: dg.ResourceParam[OutputFiles],
+    database: dg.ResourceParam[Database],
+) -> pl.DataFrame:
+    """One row: engine.rules.rules_frame. With the tag billing/rules=as-of: of the month's release, if there is one."""
+    period = period_of(context)
+    released = database.run(partial(current, period=period)) if context.run.tags.get(RULES) == AS_OF else None
+    if released:
+        rules = outputs.rules(outputs.manifest_of(period, released.run_id))
+    else:
+        rules = read_workbook(*inputs.rules_workbook())
     context.add_output_metadata(
         {
             "file": dg.MetadataValue.path(inputs.rules_address),
@@ -126,6 +137,7 @@ def decisions(
     context.add_output_metadata(
         {
             "decided": decisions_preview(in_force(made)),
+            "last_decision": max((decision.id for decision in made), default=0),
             "carried_over": sum(is_carried(decision) for decision in made),
             "not_carried_over": decisions_preview(left),
             "preview": preview(decided),

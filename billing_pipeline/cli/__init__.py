@@ -8,9 +8,9 @@ import sys
 
 import typer
 
-from billing_pipeline.cli import bill, demo, doctor, explain, review, rules
+from billing_pipeline.cli import backfill, bill, demo, doctor, explain, releases, review, rules, up
 from billing_pipeline.cli.console import BAD_INPUT, FAILED, REFUSED, safe, say
-from billing_pipeline.engine.errors import GateError, InputError
+from billing_pipeline.engine.errors import BillingError, GateError, InputError
 
 app = typer.Typer(
     name="billing-pipeline",
@@ -26,6 +26,15 @@ app.add_typer(review.app, name="review")
 app.command(hidden=True)(review.decide)
 app.add_typer(rules.app, name="rules")
 app.command()(explain.explain)
+app.command()(releases.publish)
+app.command()(releases.void)
+app.command()(releases.imported)
+app.command()(releases.close)
+app.command()(releases.history)
+app.command()(releases.evidence)
+app.command()(backfill.backfill)
+app.command()(up.up)
+app.command()(up.prepare)
 app.command()(doctor.doctor)
 app.command()(demo.demo)
 
@@ -42,7 +51,16 @@ def main() -> None:
     except GateError as error:
         say(f"[bold red]refused[/bold red] {safe(error)}")
         sys.exit(REFUSED)
+    except BillingError as error:
+        say(f"[bold red]error[/bold red] {safe(error)}")
+        sys.exit(FAILED)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         say(f"[bold red]error[/bold red] {safe(place)}{safe(error.strerror or error)}; nothing was published")
+        sys.exit(FAILED)
+    except Exception as error:
+        if not type(error).__module__.startswith("sqlalchemy."):  # imported by those commands that use a database
+            raise
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        say(f"[bold red]error[/bold red] the database cannot be used: {safe(reason)}")
         sys.exit(FAILED)

@@ -17,6 +17,7 @@ from billing_pipeline.engine.errors import GateError, InputError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.resources import months
 from billing_pipeline.resources.months import MonthEvent
+from billing_pipeline.run_tags import RULES
 
 
 def backfill_months(periods: Sequence[Period], rules: str, jobs: int) -> list[dict[str, Any]]:
@@ -46,7 +47,7 @@ def run_one(key: str, rules: str) -> dict[str, Any]:
     try:
         month = installed_month(period)
         before = month.database.run(partial(months.latest, period=period))
-        run_month(month, "close_month", Progress(disable=True), {"billing/rules": rules})
+        run_month(month, "close_month", Progress(disable=True), {RULES: rules})
         event = month.database.run(partial(months.latest, period=period))
         answer = _told(period, event, before)
     except InputError as error:

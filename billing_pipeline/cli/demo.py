@@ -2,11 +2,15 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from billing_pipeline.cli.console import messages, safe, say, table
+from billing_pipeline.engine.errors import InputError
+
+if TYPE_CHECKING:
+    from billing_pipeline.settings import Settings
 
 
 def sample(
@@ -21,7 +25,7 @@ def sample(
     from billing_pipeline.sample import write_sample
     from billing_pipeline.settings import load_settings
 
-    book = write_sample(directory or load_settings().usage_folder)
+    book = write_sample(directory or _folder(load_settings()))
     first, last = book.months[0], book.months[-1]
     say(f"{len(book.usage_files)} months ({first} to {last}), {book.partners} partners, {book.companies:,} companies")
     say(f"  {safe(book.rules_file)}")
@@ -47,7 +51,7 @@ def demo() -> None:
     from billing_pipeline.settings import load_settings
 
     settings = load_settings()
-    book = write_sample(settings.usage_folder)
+    book = write_sample(_folder(settings))
     resources = resources_from(settings) | {"gate": Gate(gated=False, readback_rows=settings.readback_rows)}
     documents = []
     with progress_bar() as progress:
@@ -75,3 +79,10 @@ def demo() -> None:
     )
     say(f"Files: {safe(settings.outputs_folder)}")
     say("[dim]Look around: make up · one amount: billing-pipeline explain --help[/dim]")
+
+
+def _folder(settings: "Settings") -> Path:
+    folder = settings.usage_folder
+    if isinstance(folder, str):
+        raise InputError(f"the sample cannot be written to {folder}; name a folder with --dir or BILLING_USAGE_DIR")
+    return folder

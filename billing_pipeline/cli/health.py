@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import chain
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -27,10 +26,10 @@ from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.rules import check
 from billing_pipeline.partitions import MONTHS
 from billing_pipeline.profile import load_profile
-from billing_pipeline.resources.files import read_whole, sha256_of
-from billing_pipeline.resources.inputs import usage_files
+from billing_pipeline.resources.inputs import InputFiles, input_files, period_of_name
 from billing_pipeline.resources.outputs import OutputFiles, output_files
 from billing_pipeline.resources.run_sets import set_folder
+from billing_pipeline.resources.storage import Storage
 from billing_pipeline.settings import Settings
 
 _EFFECTIVE = {"usage_dir": "usage_folder", "rules_file": "rules_path", "outputs_dir": "outputs_folder"}
@@ -68,20 +67,21 @@ def findings(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     """Everything looked at, in the order in which it is set up. An unusable profile is an InputError."""
     load_profile(settings.profile)
     outputs = output_files(settings.storage_url or settings.outputs_folder, settings.data_dir)
+    inputs = input_files(settings.usage_folder, settings.rules_path, settings.data_dir, Path())
     now = datetime.now(UTC)
     told, told_of = stored(settings, now)
     return [
         *_unknown_settings(type(settings), environ),
         _folder("data folder", settings.data_dir, "BILLING_DATA_DIR"),
-        *_usage(settings),
-        _rules(settings.rules_path),
+        *_usage(inputs.usage),
+        _rules(inputs),
         _folder("outputs folder", settings.outputs_folder, "BILLING_OUTPUTS_DIR"),
         *_storage(settings, outputs),
         *_space(settings),
         *told,
         *_slack(settings),
         *dagster(environ.get("DAGSTER_HOME", ""), settings, now),
-        *_months(settings, outputs, told_of),
+        *_months(inputs.usage, outputs, told_of),
         *_drafts(outputs, told_of),
     ]
 
@@ -112,40 +112,51 @@ def _folder(subject: str, folder: Path, setting: str) -> Finding:
     return Finding(subject, ATTENTION, f"{folder} cannot be made: {parent} is not a writable folder", advice)
 
 
-def _usage(settings: Settings) -> Iterator[Finding]:
-    folder = settings.usage_folder
-    advice = "name it with BILLING_USAGE_DIR; to try the product: billing-pipeline sample"
+def _usage(usage: Storage) -> Iterator[Finding]:
+    folder, advice = usage.address(), "name it with BILLING_USAGE_DIR; to try the product: billing-pipeline sample"
     try:
-        found = usage_files(folder)
-        others = sorted({path.name for path in folder.glob("*.csv")} - {path.name for path in chain(*found.values())})
-    except InputError:
+        names = usage.files()
+    except FileNotFoundError:
         yield Finding("usage folder", ATTENTION, f"{folder} does not exist", advice)
         return
-    except OSError as error:
-        yield Finding("usage folder", ATTENTION, f"{folder} cannot be read: {error.strerror}", advice)
+    except Exception as error:  # noqa: BLE001  # each vendor's driver has errors of its own
+        found = getattr(error, "strerror", None) or str(error)
+        yield Finding("usage folder", ATTENTION, f"{folder} cannot be read: {printable(found, 300)}", advice)
         return
-    if found:
-        yield Finding("usage folder", FINE, f"{folder}: {listed([str(period) for period in found])}")
+    months = _by_month(names)
+    if months:
+        yield Finding("usage folder", FINE, f"{folder}: {listed([str(period) for period in months])}")
     else:
         yield Finding("usage folder", ATTENTION, f"{folder} has no file named YYYY.MM_*.csv", advice)
-    if others:
+    if others := [name for name in names if name.lower().endswith(".csv") and not period_of_name(name)]:
         yield Finding("usage folder", NOTE, f"not read: {listed(others)}", "usage files are named YYYY.MM_*.csv")
-    for period, paths in found.items():
-        if len(paths) > 1:
-            names = listed([path.name for path in paths])
-            yield Finding(f"usage of {period}", ATTENTION, f"more than one file: {names}", "keep one of them there")
+    for period, files in months.items():
+        if len(files) > 1:
+            yield Finding(
+                f"usage of {period}", ATTENTION, f"more than one file: {listed(files)}", "keep one of them there"
+            )
 
 
-def _rules(path: Path) -> Finding:
-    if not path.is_file():
-        advice = "name it with BILLING_RULES_FILE, or put it beside the usage files"
-        return Finding("rules workbook", ATTENTION, f"{path} does not exist", advice)
+def _by_month(names: list[str]) -> dict[Period, list[str]]:
+    found: dict[Period, list[str]] = {}
+    for name in names:
+        if period := period_of_name(name):
+            found.setdefault(period, []).append(name)
+    return dict(sorted(found.items()))
+
+
+def _rules(inputs: InputFiles) -> Finding:
+    address = inputs.rules_address
     try:
-        errors, warnings = check(read_whole(path), path.name)
-    except InputError as error:
-        return Finding("rules workbook", ATTENTION, str(error))
-    counts = f"{path}: {len(errors)} errors, {len(warnings)} warnings"
-    advice = f"see them with: billing-pipeline rules check {path}" if errors or warnings else ""
+        content = inputs.rules_folder.read_all([inputs.rules_name]).get(inputs.rules_name)
+        if content is None:
+            advice = "name it with BILLING_RULES_FILE, or put it beside the usage files"
+            return Finding("rules workbook", ATTENTION, f"{address} does not exist", advice)
+        errors, warnings = check(content, inputs.rules_name)
+    except Exception as error:  # noqa: BLE001  # likewise; InputError: it is no workbook
+        return Finding("rules workbook", ATTENTION, printable(str(error), 300))
+    counts = f"{address}: {len(errors)} errors, {len(warnings)} warnings"
+    advice = f"see them with: billing-pipeline rules check {address}" if errors or warnings else ""
     return Finding("rules workbook", ATTENTION if errors else FINE, counts, advice)
 
 
@@ -184,27 +195,27 @@ def _slack(settings: Settings) -> Iterator[Finding]:
         yield Finding("Slack", NOTE, "not configured: notices go to the log", "set BILLING_SLACK_WEBHOOK")
 
 
-def _months(settings: Settings, outputs: OutputFiles, told_of: frozenset[str]) -> Iterator[Finding]:
+def _months(usage: Storage, outputs: OutputFiles, told_of: frozenset[str]) -> Iterator[Finding]:
     """Every month with a usage file or a committed run, but those that are known to wait."""
-    try:
-        usage = usage_files(settings.usage_folder)
-    except (InputError, OSError):  # said of the folder already
-        usage = {}
-    billable = set(MONTHS.get_partition_keys())
+    billable, files = set(MONTHS.get_partition_keys()), dict[Period, list[str]]()
+    with suppress(Exception):  # said of the folder already
+        files = _by_month(usage.files())
     try:
         committed = outputs.committed_months()
     except Exception:  # noqa: BLE001  # said of the object store already
         return
-    for period in sorted({*usage, *committed}):
+    for period in sorted({*files, *committed}):
         if period.key in told_of:
             continue
         try:
-            yield _month(period, usage.get(period, []), outputs, billable=period.key in billable)
+            now = usage.hashes(files.get(period, []))
+            yield _month(period, now, outputs, billable=period.key in billable)
         except (InputError, OSError) as error:
             yield Finding(str(period), ATTENTION, str(error))
 
 
-def _month(period: Period, usage: list[Path], outputs: OutputFiles, *, billable: bool) -> Finding:
+def _month(period: Period, usage: dict[str, str], outputs: OutputFiles, *, billable: bool) -> Finding:
+    """`usage`: the month's usage files by name, with their hashes."""
     subject, manifest = str(period), outputs.latest_manifest(period)
     again = f"run close_month for {period}"
     if manifest is None:
@@ -218,8 +229,8 @@ def _month(period: Period, usage: list[Path], outputs: OutputFiles, *, billable:
         found = f"{len(stale)} published files are changed or missing: {listed(stale)}"
         return Finding(subject, ATTENTION, found, f"copy them from {folder}, or {again}")
     published = f"published by run {manifest['run_id']}"
-    if len(usage) == 1 and sha256_of(usage[0]) != manifest["usage_file"]["sha256"]:
-        return Finding(subject, ATTENTION, f"{published}, but {usage[0].name} has changed since", again)
+    if usage and manifest["usage_file"]["sha256"] not in usage.values():
+        return Finding(subject, ATTENTION, f"{published}, but {listed(list(usage))} has changed since", again)
     return Finding(subject, FINE, published)
 
 

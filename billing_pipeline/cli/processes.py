@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 _TICK = 0.2  # seconds between two looks at the processes
-_GRACE = 10.0  # seconds the processes have to end by themselves
+_SOON = 3.0  # seconds the processes have to end by themselves, at each step of asking
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal a process gets when its parent dies
 
 
@@ -63,13 +63,14 @@ class Processes:
     """
 
     def __init__(self) -> None:
+        self.grace = _SOON  # seconds they have to end by themselves; more where work may be going on
         self._started: list[_Child] = []
 
     def __enter__(self) -> "Processes":
         return self
 
     def __exit__(self, *_: object) -> None:
-        _end(self._started[::-1])
+        _end(self._started[::-1], self.grace)
 
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start a command under the name that people know it by."""
@@ -91,12 +92,12 @@ class Processes:
             time.sleep(_TICK)
 
 
-def _end(stopping: Sequence[_Child]) -> None:
+def _end(stopping: Sequence[_Child], grace: float) -> None:
     """Ask each process to end, wait, then end whatever is left of its group: workers of its own, and deaf ones."""
     for child in stopping:
         with suppress(ProcessLookupError):
             child.process.terminate()
-    give_up = time.monotonic() + _GRACE
+    give_up = time.monotonic() + grace
     for child in stopping:
         with suppress(subprocess.TimeoutExpired):
             child.process.wait(max(0.0, give_up - time.monotonic()))
@@ -110,9 +111,9 @@ def _end(stopping: Sequence[_Child]) -> None:
         child.process.wait()
 
 
-def _any_left(stopping: Sequence[_Child], seconds: float = 5.0) -> bool:
+def _any_left(stopping: Sequence[_Child]) -> bool:
     """Whether a process of their groups still lives after some seconds."""
-    give_up = time.monotonic() + seconds
+    give_up = time.monotonic() + _SOON
     while any(_group_lives(child) for child in stopping):
         if time.monotonic() >= give_up:
             return True

@@ -20,7 +20,7 @@ from billing_pipeline.resources.leases import billing_lease, lease
 from billing_pipeline.resources.months import MonthEvent
 from billing_pipeline.resources.releases import Release
 from billing_pipeline.resources.reviews import Approval
-from billing_pipeline.sensors.runs import FILE, SHA256
+from billing_pipeline.run_tags import FILE, SHA256
 
 
 def this_person() -> str:

@@ -134,5 +134,5 @@ def _leases(connection: sa.Connection, now: datetime) -> Iterator[Finding]:
         if expires_at >= now:
             yield Finding(name, NOTE, f"a run works on it now ({holder})")
         else:
-            found = f"{holder} was silent since {ago(expires_at, now)}"
-            yield Finding(name, NOTE, found, "it has died; the next run of the month takes over by itself")
+            found = f"{holder} fell silent {ago(expires_at, now)}"
+            yield Finding(name, NOTE, found, "its process has died; the next run of the month takes over by itself")

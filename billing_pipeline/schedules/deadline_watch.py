@@ -10,7 +10,7 @@ from billing_pipeline.reports.notices import deadline
 from billing_pipeline.resources import months, outbox
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.inputs import InputFiles
-from billing_pipeline.sensors.runs import PARTITION, SHA256
+from billing_pipeline.run_tags import PARTITION, SHA256
 from billing_pipeline.settings import Settings
 
 _NAME = "deadline_watch"

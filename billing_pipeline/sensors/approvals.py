@@ -7,7 +7,6 @@ What belongs here: ask, decide, request. What does not: which month is run again
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 
 import dagster as dg
 import sqlalchemy as sa
@@ -15,13 +14,13 @@ import sqlalchemy as sa
 from billing_pipeline.engine.close.attempts import next_attempt
 from billing_pipeline.engine.close.restarts import Waiting, restart_cause
 from billing_pipeline.engine.close.states import PENDING, REFUSED
-from billing_pipeline.engine.errors import InputError
 from billing_pipeline.jobs import close_month
 from billing_pipeline.resources import months, reviews
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.inputs import InputFiles
 from billing_pipeline.resources.months import MonthEvent
-from billing_pipeline.sensors.runs import ATTEMPT, CAUSE, FILE, SHA256, attempts_for
+from billing_pipeline.run_tags import ATTEMPT, CAUSE, FILE, RULES_SHA256, SHA256
+from billing_pipeline.sensors.runs import attempts_for, rules_sha256
 from billing_pipeline.settings import Settings
 
 _NAME = "approvals"
@@ -57,7 +56,7 @@ def approvals_sensor(settings: Settings) -> dg.SensorDefinition:
         found = database.run(_waiting)
         if not found:
             return dg.SensorResult(skip_reason="No month waits for people.")
-        wanted = list(_wanted(context.instance, found, _rules(inputs), settings, now))
+        wanted = list(_wanted(context.instance, found, rules_sha256(inputs), settings, now))
         states = ", ".join(f"{one.event.period} is {one.event.state}" for one in found)
         return dg.SensorResult(run_requests=wanted, skip_reason=None if wanted else f"Nothing new: {states}.")
 
@@ -65,10 +64,10 @@ def approvals_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def _wanted(
-    instance: dg.DagsterInstance, found: list[_Found], rules_sha256: str, settings: Settings, now: datetime
+    instance: dg.DagsterInstance, found: list[_Found], rules: str, settings: Settings, now: datetime
 ) -> Iterator[dg.RunRequest]:
     for one in found:
-        cause = restart_cause(one.waiting, rules_sha256, settings.approvers, now)
+        cause = restart_cause(one.waiting, rules, settings.approvers, now)
         if not cause:
             continue
         event = one.event
@@ -79,7 +78,7 @@ def _wanted(
             yield dg.RunRequest(
                 run_key=f"{event.period}:{event.usage_sha256[:16]}:{cause}:a{following.number}",
                 partition_key=event.period.key,
-                tags={**tags, ATTEMPT: str(following.number)},
+                tags={**tags, ATTEMPT: str(following.number), RULES_SHA256: rules},
             )
 
 
@@ -99,11 +98,3 @@ def _waiting(connection: sa.Connection) -> list[_Found]:
         )  # fmt: skip
         found.append(_Found(event, waiting))
     return found
-
-
-def _rules(inputs: InputFiles) -> str:
-    """SHA-256 of the rules workbook; "" while it cannot be read."""
-    try:
-        return sha256(inputs.rules_workbook()[0]).hexdigest()
-    except (OSError, InputError):
-        return ""

@@ -23,6 +23,7 @@ from billing_pipeline.reports.notices import FailureFacts, failed, run_page
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.outbox import Notice, post
 from billing_pipeline.resources.redaction import redacted
+from billing_pipeline.run_tags import ATTEMPT, FILE, PARTITION, RULES_SHA256, SHA256
 from billing_pipeline.settings import Settings
 
 _SECONDS = 4  # the daemon looks every five seconds: with five it would skip every other time
@@ -71,24 +72,26 @@ def failure_notice(
     `errors`: class and text of each error of the run, causes after what they caused.
     """
     found = [*errors]
-    if "dagster/partition" not in tags or any(name == _CHECK_FAILED for name, _ in found):
+    if PARTITION not in tags or any(name == _CHECK_FAILED for name, _ in found):
         return None
     ours = [(name, text) for name, text in found if name in _names(BillingError)]
     input_at_fault = bool(ours) and ours[0][0] in _names(InputError)
-    attempt = int(tags["billing/attempt"]) if tags.get("billing/attempt", "").isdecimal() else 0
+    attempt = int(tags[ATTEMPT]) if tags.get(ATTEMPT, "").isdecimal() else 0
     if attempt and not is_told(attempt, input_error=input_at_fault, limit=settings.attempts):
         return None
-    period = Period.parse(tags["dagster/partition"])
+    period = Period.parse(tags[PARTITION])
     facts = FailureFacts(
         period=period,
         cause=redacted(ours[0][1] if ours else _unforeseen(found), _secrets(settings)).splitlines(),
         input_at_fault=input_at_fault,
         attempt=attempt,
         attempts=settings.attempts,
-        usage_name=tags.get("billing/file", "").rpartition("/")[2],
+        usage_name=tags.get(FILE, "").rpartition("/")[2],
         page=run_page(settings.ui_url, run_id),
     )
-    return Notice(f"failed:{period.key}:{tags.get('billing/sha256') or run_id}", "failed", failed(facts))
+    last = ":last" if attempt >= settings.attempts else ""  # that nothing more is tried is a fact of its own
+    about = f"{tags.get(SHA256) or run_id}:{tags.get(RULES_SHA256, '')[:16]}"
+    return Notice(f"failed:{period.key}:{about}{last}", "failed", failed(facts))
 
 
 def _unforeseen(errors: Iterable[tuple[str, str]]) -> str:

@@ -2,31 +2,38 @@
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import dagster as dg
 
 from billing_pipeline.engine.close.attempts import Attempt
+from billing_pipeline.engine.errors import InputError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.usage.arrivals import Content
 from billing_pipeline.jobs import close_month
+from billing_pipeline.resources.inputs import InputFiles
+from billing_pipeline.run_tags import ATTEMPT, PARTITION, RULES_SHA256, SHA256
 
-FILE, SHA256, ATTEMPT = "billing/file", "billing/sha256", "billing/attempt"  # tags of a run over one usage file
-CAUSE = "billing/cause"  # tag of a run that was started for another reason than a file
-PARTITION = "dagster/partition"
-_AT_ONCE = 500  # contents asked for in one query
+_AT_ONCE = 5000  # contents asked for in one query
 
 
-def attempts_of(instance: dg.DagsterInstance, contents: Collection[Content]) -> dict[Content, list[Attempt]]:
-    """The runs of the job close_month over each of the contents (month key, SHA-256), oldest first."""
+def attempts_of(
+    instance: dg.DagsterInstance, contents: Collection[Content], rules: str
+) -> dict[Content, list[Attempt]]:
+    """The runs of the job close_month over these contents (month key, SHA-256), in any month; oldest first.
+
+    Failures under another rules workbook than today's (`rules`: its SHA-256, "" when it cannot be read) are left out:
+    what failed may be mended, and is tried anew at once.
+    """
     wanted = sorted({sha256 for _, sha256 in contents})
     out: dict[Content, list[Attempt]] = {}
     for start in range(0, len(wanted), _AT_ONCE):
         filters = dg.RunsFilter(job_name=close_month.name, tags={SHA256: wanted[start : start + _AT_ONCE]})
         for record in instance.get_run_records(filters, ascending=True):
             tags = record.dagster_run.tags
-            content = (tags.get(PARTITION, ""), tags[SHA256])
-            if content in contents:
-                out.setdefault(content, []).append(_attempt(record))
+            if rules and record.dagster_run.is_failure and tags.get(RULES_SHA256, rules) != rules:
+                continue
+            out.setdefault((tags.get(PARTITION, ""), tags[SHA256]), []).append(_attempt(record))
     return out
 
 
@@ -34,6 +41,14 @@ def attempts_for(instance: dg.DagsterInstance, period: Period, tags: Mapping[str
     """The runs of the job close_month in a month that have all of the tags, oldest first."""
     filters = dg.RunsFilter(job_name=close_month.name, tags={**tags, PARTITION: period.key})
     return [_attempt(record) for record in instance.get_run_records(filters, ascending=True)]
+
+
+def rules_sha256(inputs: InputFiles) -> str:
+    """SHA-256 of the rules workbook as it is now; "" while it cannot be read."""
+    try:
+        return sha256(inputs.rules_workbook()[0]).hexdigest()
+    except (OSError, InputError):
+        return ""
 
 
 def _attempt(record: dg.RunRecord) -> Attempt:

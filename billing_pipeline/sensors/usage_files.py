@@ -35,7 +35,8 @@ from billing_pipeline.resources.arrivals import FolderAwayError, files_of, hash_
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.inputs import InputFiles
 from billing_pipeline.resources.storage import Storage
-from billing_pipeline.sensors.runs import ATTEMPT, FILE, SHA256, attempts_of
+from billing_pipeline.run_tags import ATTEMPT, FILE, RULES_SHA256, SHA256
+from billing_pipeline.sensors.runs import attempts_of, rules_sha256
 from billing_pipeline.settings import Settings
 
 _NAME = "usage_files"
@@ -64,14 +65,15 @@ def usage_files_sensor(settings: Settings, clock: Clock = datetime.now) -> dg.Se
         database: dg.ResourceParam[Database],
     ) -> dg.SensorResult:
         now = clock(settings.zone)
-        decision = _decision(context, inputs.usage, database, settings, now)
+        rules = rules_sha256(inputs)
+        decision = _decision(context, inputs.usage, database, settings, now, rules)
         link = f"{settings.ui_url.rstrip('/')}/locations/billing_pipeline/sensors/{_NAME}"
         database.run(lambda connection: _post(connection, decision.told, link, now))
         for line in (*decision.said, *(told.text for told in decision.told)):
             context.log.info(line)
         waits = _listed(decision.waits)
         return dg.SensorResult(
-            run_requests=[_request(start) for start in decision.starts],
+            run_requests=[_request(start, rules) for start in decision.starts],
             skip_reason=None if decision.starts else f"Waits for {waits}." if waits else "No new usage file.",
             cursor=memory_text(decision.memory),
         )
@@ -80,7 +82,12 @@ def usage_files_sensor(settings: Settings, clock: Clock = datetime.now) -> dg.Se
 
 
 def _decision(
-    context: dg.SensorEvaluationContext, usage: Storage, database: Database, settings: Settings, now: datetime
+    context: dg.SensorEvaluationContext,
+    usage: Storage,
+    database: Database,
+    settings: Settings,
+    now: datetime,
+    rules: str,
 ) -> Decision:
     memory = read_memory(context.cursor)
     if memory is None:
@@ -96,7 +103,7 @@ def _decision(
     look = survey(files, now, limits)
     hashes, unreadable = _hashed(usage, [look.files[path] for path in stable(look, memory)])
     judged, released = database.run(_verdicts)
-    attempts = attempts_of(context.instance, open_contents(memory, hashes, judged))
+    attempts = attempts_of(context.instance, open_contents(memory, hashes, judged), rules)
     return decide(look, memory, Facts(hashes, unreadable, judged, released, attempts), now, limits)
 
 
@@ -136,11 +143,11 @@ def _post(connection: sa.Connection, told: Iterable[Told], link: str, now: datet
         outbox.post(connection, outbox.Notice(one.key, one.kind, file_notice(one.kind, one.text, link)), now)
 
 
-def _request(start: Start) -> dg.RunRequest:
+def _request(start: Start, rules: str) -> dg.RunRequest:
     return dg.RunRequest(
-        run_key=f"{start.period}:{start.sha256[:16]}:a{start.attempt}",
+        run_key=f"{start.period}:{start.sha256[:16]}:{rules[:16]}:a{start.attempt}",
         partition_key=start.period.key,
-        tags={FILE: start.path, SHA256: start.sha256, ATTEMPT: str(start.attempt)},
+        tags={FILE: start.path, SHA256: start.sha256, ATTEMPT: str(start.attempt), RULES_SHA256: rules},
     )
 
 

@@ -16,7 +16,7 @@ GROUPS = {
         "billing_rules": set(),
     },
     "review": {
-        "decisions": {"usage_file"},
+        "decisions": {"usage_file", "usage_rows", "billing_rules"},
         "usage_warnings": {"usage_rows", "billing_rules"},
         "review_flags": {"usage_file", "usage_rows", "billing_rules", "decisions", "usage_warnings"},
     },
@@ -26,7 +26,8 @@ GROUPS = {
         "partner_workbooks": {"priced_rows"},
         "buckets": {"usage_rows", "priced_rows", "billing_rules", "decisions"},
         "controls": {
-            "usage_rows", "priced_rows", "buckets", "usage_warnings", "netsuite_invoices", "partner_workbooks",
+            "usage_rows", "priced_rows", "buckets", "usage_warnings", "decisions", "netsuite_invoices",
+            "partner_workbooks",
         },
         "master_report": {"priced_rows", "usage_rows", "controls", "buckets"},
     },

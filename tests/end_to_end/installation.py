@@ -125,13 +125,16 @@ class Installation:
         with dg.DagsterInstance.from_config(str(self.home)) as instance:
             return list(instance.get_runs(dg.RunsFilter(tags=tags)))[::-1]
 
-    def bytes_of(self, month: str) -> dict[str, str]:
-        """Hashes of the month's named files that a run's own id is not part of."""
-        period = Period.parse(month)
+    def bytes_of(self, month: str, outputs: Path | None = None) -> dict[str, str]:
+        """Hashes of the month's named files, but for the manifest and the review file, which hold times."""
+        period, folder = Period.parse(month), outputs or self.outputs
         return {
-            str(path.relative_to(self.outputs)): sha256(path.read_bytes()).hexdigest()
-            for path in sorted(self.outputs.rglob(f"*{period.dotted}*"))
-            if path.is_file() and "manifest" not in path.name and path.parts[-3] != "runs" and "runs" not in path.parts
+            str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob(f"*{period.dotted}*"))
+            if path.is_file()
+            and "runs" not in path.parts
+            and "_run_manifest_" not in path.name
+            and "pre_scan" not in path.name
         }
 
     def half_written(self) -> list[str]:

@@ -409,7 +409,9 @@ def test_no_row_no_log_line_and_no_message_holds_a_secret(
             errors |= {found.last_error for found in database.run(waiting)}
             clock.after(days=2)
     with database.begin() as connection:
-        rows = [str(found) for table in metadata.sorted_tables for found in connection.execute(sa.select(table))]
+        rows = [
+            str(found._asdict()) for table in metadata.sorted_tables for found in connection.execute(sa.select(table))
+        ]
     out, err = capfd.readouterr()
     assert len(errors) > 5
     assert "hush" not in "\n".join([*rows, *errors, caplog.text, str(slack.messages), out, err])

@@ -5,8 +5,6 @@ On a folder and in an object store, where nothing can be renamed: the crashes of
 
 import errno
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from billing_pipeline.engine.errors import BillingError, GateError, InputError
+from billing_pipeline.engine.errors import BillingError, InputError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.resources import outputs as module
 from billing_pipeline.resources import storage as storage_module
@@ -77,27 +75,24 @@ def publish(outputs: OutputFiles, run: str, period: Period = JANUARY, **contents
     return outputs.publish(period, run, files, manifest(run, files))
 
 
-def tree(outputs: OutputFiles, folder: str = "") -> dict[str, str]:
-    """Every stored file below a folder, state left out, with its text."""
+def tree(outputs: OutputFiles, wanted: Callable[[str], bool] = bool) -> dict[str, str]:
+    """Every stored file, or those whose names are wanted, with its text; state left out."""
     with suppress(FileNotFoundError):  # nothing was ever written
         names = [stored.name for stored in outputs.storage.listing() if not stored.name.startswith(".billing/")]
-        found = outputs.storage.read_all(name for name in names if name.startswith(folder))
-        return {name.removeprefix(folder): content.decode() for name, content in found.items()}
+        found = outputs.storage.read_all(filter(wanted, names))
+        return {name: content.decode() for name, content in found.items()}
     return {}
 
 
 def set_of(outputs: OutputFiles, run: str) -> dict[str, str]:
-    return tree(outputs, f"runs/2026-01/{run}/")
+    """The files of a run's set, by their names in it."""
+    folder = f"runs/2026-01/{run}/"
+    return {name.removeprefix(folder): text for name, text in tree(outputs, lambda n: n.startswith(folder)).items()}
 
 
 def named(outputs: OutputFiles) -> dict[str, str]:
     """The named files and their texts: no run sets, no manifests, no hidden ones that a machine which stopped left."""
-    found = tree(outputs).items()
-    return {
-        name: text
-        for name, text in found
-        if not name.startswith(("runs/", "log/")) and not Path(name).name.startswith(".")
-    }
+    return tree(outputs, lambda n: not n.startswith(("runs/", "log/")) and not Path(n).name.startswith("."))
 
 
 def test_a_run_is_committed_as_a_set_and_its_named_files_are_copies(outputs: OutputFiles) -> None:
@@ -381,7 +376,6 @@ def check_placing(outputs: OutputFiles) -> None:
     latest = outputs.latest_manifest(JANUARY)
     assert latest is not None
     outputs.place(latest)
-    outputs.place(latest)
     assert outputs.stale_files(latest) == []
     assert named(outputs) == (NAMED_FIRST if latest["run_id"] == ONE else NAMED_SECOND)
     assert json.loads(outputs.read_named(latest["manifest_name"])) == latest
@@ -407,6 +401,15 @@ def test_a_named_file_that_was_changed_or_removed_is_stale(outputs: OutputFiles)
     assert outputs.stale_files(latest) == ["import/a", "import/b"]
 
 
+def test_placing_again_does_no_harm(outputs: OutputFiles) -> None:
+    publish(outputs, ONE, **FIRST)
+    latest, before = outputs.latest_manifest(JANUARY), tree(outputs)
+    assert latest is not None
+    outputs.place(latest)
+    outputs.place(latest)
+    assert tree(outputs) == before
+
+
 def test_one_file_can_be_written_by_itself(outputs: OutputFiles) -> None:
     address = outputs.write_named("gep_data_review/flags.json", b"{}")
     assert address == outputs.address("gep_data_review/flags.json")
@@ -424,33 +427,6 @@ def test_drafts_stay_until_they_are_discarded(outputs: OutputFiles) -> None:
     outputs.discard_draft(one)
     outputs.discard_draft(one)
     assert outputs.unfinished_drafts() == [two]
-
-
-def test_a_month_can_be_held_again_by_the_process_that_holds_it(outputs: OutputFiles) -> None:
-    with outputs.writer(JANUARY), outputs.writer(JANUARY), outputs.writer(JANUARY.next):
-        pass
-    with outputs.writer(JANUARY):
-        pass
-
-
-def test_a_month_that_another_process_holds_is_refused_at_once_and_other_months_are_not(outputs: OutputFiles) -> None:
-    folder = outputs.state_dir / "locks"
-    folder.mkdir(parents=True)
-    hold = (
-        f"from filelock import FileLock; lock = FileLock({str(folder / '2026-01.lock')!r}); "
-        "lock.acquire(); print(1, flush=True); input()"
-    )
-    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdout
-        other.stdout.readline()
-        refused = pytest.raises(GateError, match=r"^another run is publishing 2026-01 just now; try again when ")
-        with refused, outputs.writer(JANUARY):
-            pass
-        with outputs.writer(JANUARY.next):
-            pass
-        other.kill()
-    with outputs.writer(JANUARY):
-        """A holder that died has let go."""
 
 
 def test_a_run_is_called_by_its_start_in_utc_and_the_beginning_of_its_id() -> None:

@@ -43,13 +43,6 @@ class Morning:
         assert data.run_requests == []
         return data.skip_message or ""
 
-    def ticks_of(self, year: int, month: int) -> list[datetime]:
-        """Its times in a month, as the daemon computes them."""
-        schedule = deadline_watch_schedule(self.settings)
-        begin = datetime(year, month, 1, tzinfo=self.settings.zone)
-        times = schedule_execution_time_iterator(begin.timestamp(), schedule.cron_schedule, schedule.execution_timezone)
-        return list(takewhile(lambda time: (time.year, time.month) == (year, month), times))
-
     def told(self) -> list[str]:
         with self.database.begin() as connection:
             return list(connection.execute(sa.select(outbox.c.key).order_by("id")).scalars())
@@ -76,6 +69,14 @@ def build(tmp_path: Path) -> Iterator[Build]:
 @pytest.fixture
 def morning(build: Build) -> Morning:
     return build()
+
+
+def ticks(settings: Settings, year: int, month: int) -> list[datetime]:
+    """Its times in a month, as the daemon computes them."""
+    schedule = deadline_watch_schedule(settings)
+    begin = datetime(year, month, 1, tzinfo=settings.zone)
+    times = schedule_execution_time_iterator(begin.timestamp(), schedule.cron_schedule, schedule.execution_timezone)
+    return list(takewhile(lambda time: (time.year, time.month) == (year, month), times))
 
 
 def day(number: int, month: int = 2) -> datetime:
@@ -134,9 +135,9 @@ def test_days_begin_at_midnight_in_the_zone(zone: str, utc: datetime, month: str
     ("year", "month", "days"), [(2026, 2, 28), (2028, 2, 29), (2026, 3, 31), (2026, 10, 31), (2026, 11, 30)]
 )
 def test_it_ticks_once_a_day_at_nine_in_the_zone_also_when_clocks_change(
-    build: Build, zone: str, year: int, month: int, days: int
+    zone: str, year: int, month: int, days: int
 ) -> None:
-    times = build(timezone=zone).ticks_of(year, month)
+    times = ticks(Settings(timezone=zone), year, month)
     assert [(time.day, time.hour, time.minute) for time in times] == [(number + 1, 9, 0) for number in range(days)]
 
 
@@ -146,7 +147,7 @@ def test_a_missing_month_is_told_once_however_often_it_ticks(build: Build, zone:
     said = [
         morning.tick(time)
         for month in (3, 4)
-        for time in morning.ticks_of(2026, month)
+        for time in ticks(morning.settings, 2026, month)
         if time.day < 5 or time.day > 29
     ]
     assert morning.told() == ["deadline:2026-02", "deadline:2026-03"]
@@ -178,7 +179,7 @@ def test_without_a_deadline_nothing_is_asked(build: Build) -> None:
     assert morning.told() == []
 
 
-def test_it_runs_by_itself_unless_it_is_switched_off(build: Build) -> None:
-    assert deadline_watch_schedule(build().settings).default_status == dg.DefaultScheduleStatus.RUNNING
-    off = deadline_watch_schedule(build(off="deadline_watch").settings)
+def test_it_runs_by_itself_unless_it_is_switched_off() -> None:
+    assert deadline_watch_schedule(Settings()).default_status == dg.DefaultScheduleStatus.RUNNING
+    off = deadline_watch_schedule(Settings(off="deadline_watch"))
     assert off.default_status == dg.DefaultScheduleStatus.STOPPED

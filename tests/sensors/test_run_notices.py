@@ -1,6 +1,7 @@
 """Failed runs become notices: which, when, with which words, and never with a secret."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from billing_pipeline.engine.errors import GateError, InputError, Problem
 from billing_pipeline.partitions import MONTHS
 from billing_pipeline.resources.database import Database, open_database, sqlite_url
 from billing_pipeline.resources.database.tables import metadata, outbox
+from billing_pipeline.sensors import run_notices
 from billing_pipeline.sensors.run_notices import run_notices_sensor
 from billing_pipeline.settings import Settings
 from tests.months import QUIET, Month
@@ -107,7 +109,7 @@ def test_a_fault_of_the_input_is_told_at_once_with_file_line_and_cell(watch: Wat
         "  2026.01_REDASH_usage.csv, FOR_MONTH: is missing\n"
         "What to do:\n"
         "- Correct what is listed and save the file under its name: a changed file is taken by itself.\n"
-        "- Until then it is tried again by itself, at growing intervals.\n"
+        "- Meanwhile it is tried again by itself, at growing intervals.\n"
         f"Open the run: http://localhost:3000/runs/{run}"
     )
 
@@ -184,7 +186,10 @@ def test_what_failed_before_the_sensor_began_is_not_told(instance: dg.DagsterIns
     assert late.told == []
 
 
-def test_a_failure_that_could_not_be_stored_is_told_at_a_later_tick(watch: Watch) -> None:
+def test_a_failure_that_could_not_be_stored_is_told_at_a_later_tick(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_notices, "_OVERLAP", timedelta(0))
     watch.fails(BAD_CELL)
     with watch.database.begin() as connection:
         connection.execute(sa.text("ALTER TABLE outbox RENAME TO away"))
@@ -218,7 +223,9 @@ def test_no_secret_of_the_settings_nor_of_a_driver_is_told(
     watch.fails(ConnectionError(words), SECOND)
     watch.tick()
     with database.begin() as connection:
-        rows = [str(found) for table in metadata.sorted_tables for found in connection.execute(sa.select(table))]
+        rows = [
+            str(found._asdict()) for table in metadata.sorted_tables for found in connection.execute(sa.select(table))
+        ]
     assert "could not connect to *** as billing with ***" in "".join(rows)
     assert "https://bucket/key?X-Amz-Signature=***&x=1" in "".join(rows)
     assert "hush" not in "".join(rows)

@@ -3,7 +3,7 @@
 from billing_pipeline.engine.usage.carrying import carried, is_carried
 from billing_pipeline.engine.usage.choices import Choice, Fault, Wish, checked, known_partners
 from billing_pipeline.engine.usage.decision_file import Entry, read_decisions, read_entries
-from billing_pipeline.engine.usage.decisions import apply_decisions, no_decisions, overrides_applied
+from billing_pipeline.engine.usage.decisions import apply_decisions, corrected, no_decisions, overrides_applied
 from billing_pipeline.engine.usage.flags import kind_of, review_flags
 from billing_pipeline.engine.usage.reading import cell_problems, read_usage, source_rows, typed_rows
 from billing_pipeline.engine.usage.review import WITHDRAW, Decision, decisions_frame, in_force, together
@@ -25,6 +25,7 @@ __all__ = [
     "cell_problems",
     "check_structure",
     "checked",
+    "corrected",
     "decisions_frame",
     "flag_subjects",
     "in_force",

@@ -43,7 +43,7 @@ def apply_decisions(usage: pl.LazyFrame, decisions: pl.DataFrame, period: Period
     if decisions.is_empty():
         return usage
     merged = _per_row(decisions)
-    joined = _with_fixes(usage, decisions, period).join(merged.lazy(), on="position", how="left", maintain_order="left")
+    joined = corrected(usage, decisions, period).join(merged.lazy(), on="position", how="left", maintain_order="left")
     dated, moved = pl.col("new_date_text").is_not_null(), pl.col("new_name").is_not_null()
     only_date = pl.col("input_problem").str.starts_with("FIRST_BILLABLE_ACTIVITY_DATE '") & (pl.col("bad_cells") == 1)
     readable = (dated & only_date).fill_null(value=False)
@@ -65,6 +65,34 @@ def apply_decisions(usage: pl.LazyFrame, decisions: pl.DataFrame, period: Period
         problem.alias("input_problem"),
         pl.col("row_action").alias("decision"),
     ).drop("row_action", "month_kept", "new_date_text", "new_date", "new_name", "new_id")
+
+
+def corrected(usage: pl.LazyFrame, decisions: pl.DataFrame, period: Period) -> pl.LazyFrame:
+    """The usage rows with corrected cells only, typed anew: what the file would say without its mistakes.
+
+    Line and position stay; removed rows stay as they came, and so do rows that nobody corrected.
+    """
+    removed = decisions.filter(pl.col("action") == "remove")["position"]
+    known = [c for c in usage.collect_schema().names() if c.isupper() and c not in _DECIDED_COLUMNS]
+    fixes = decisions.filter(
+        (pl.col("action") == FIX) & pl.col("cell").is_in(known) & ~pl.col("position").is_in(removed.implode())
+    ).unique(["position", "cell"], keep="last", maintain_order=True)
+    if fixes.is_empty():
+        return usage
+    return usage.update(
+        fixed_rows(usage.filter(pl.col("position").is_in(fixes["position"].implode())).collect(), fixes, period).lazy(),
+        on="position",
+        include_nulls=True,
+    )
+
+
+def fixed_rows(rows: pl.DataFrame, fixes: pl.DataFrame, period: Period) -> pl.DataFrame:
+    """`rows` with the cells of `fixes` (position, cell, value; one per cell) replaced, and typed by the one parser."""
+    for (cell,), part in fixes.group_by("cell", maintain_order=True):
+        value = pl.col("position").replace_strict(part["position"], part["value"], default=None, return_dtype=pl.String)
+        fixed = pl.col("position").is_in(part["position"].implode())
+        rows = rows.with_columns(pl.when(fixed).then(value).otherwise(pl.col(str(cell))).alias(str(cell)))
+    return rows.with_columns(typed_cells(rows, period))
 
 
 def overrides_applied(usage: pl.LazyFrame, decided: pl.LazyFrame) -> pl.DataFrame:
@@ -121,31 +149,6 @@ def _fixed_cells(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
         .join(before.select("position", *names), on="position", maintain_order="left")
         .select("position", pl.lit("Modified").alias("Action"), *names, "Cell", "Original Value", "New Value")
     )
-
-
-def _with_fixes(usage: pl.LazyFrame, decisions: pl.DataFrame, period: Period) -> pl.LazyFrame:
-    """The rows with their corrected cells, typed anew; line and position stay, removed rows stay as they came."""
-    removed = decisions.filter(pl.col("action") == "remove")["position"]
-    known = [c for c in usage.collect_schema().names() if c.isupper() and c not in _DECIDED_COLUMNS]
-    fixes = decisions.filter(
-        (pl.col("action") == FIX) & pl.col("cell").is_in(known) & ~pl.col("position").is_in(removed.implode())
-    ).unique(["position", "cell"], keep="last", maintain_order=True)
-    if fixes.is_empty():
-        return usage
-    return usage.update(
-        fixed_rows(usage.filter(pl.col("position").is_in(fixes["position"].implode())).collect(), fixes, period).lazy(),
-        on="position",
-        include_nulls=True,
-    )
-
-
-def fixed_rows(rows: pl.DataFrame, fixes: pl.DataFrame, period: Period) -> pl.DataFrame:
-    """`rows` with the cells of `fixes` (position, cell, value; one per cell) replaced, and typed by the one parser."""
-    for (cell,), part in fixes.group_by("cell", maintain_order=True):
-        value = pl.col("position").replace_strict(part["position"], part["value"], default=None, return_dtype=pl.String)
-        fixed = pl.col("position").is_in(part["position"].implode())
-        rows = rows.with_columns(pl.when(fixed).then(value).otherwise(pl.col(str(cell))).alias(str(cell)))
-    return rows.with_columns(typed_cells(rows, period))
 
 
 def _per_row(decisions: pl.DataFrame) -> pl.DataFrame:

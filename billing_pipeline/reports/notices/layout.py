@@ -51,7 +51,7 @@ def _text(layout: Layout) -> Iterable[str]:
     if layout.advice:
         yield "What to do:"
         yield from (f"- {line}" for line in layout.advice)
-    yield from (f"{name}: {address}" for name, address in layout.links)
+    yield from (f"{one_line(name)}: {address}" for name, address in layout.links)
 
 
 def _blocks(layout: Layout) -> Iterable[dict[str, Any]]:
@@ -67,7 +67,7 @@ def _blocks(layout: Layout) -> Iterable[dict[str, Any]]:
         lines = "\n".join(f"• {_escaped(line)}" for line in layout.advice)
         yield {"type": "section", "text": _mrkdwn(f"*What to do*\n{lines}"[:_SECTION])}
     if layout.links:  # not buttons: those warn that the app takes no answers, and a webhook takes none
-        links = "  ·  ".join(f"<{_escaped(address)}|{_escaped(name)}>" for name, address in layout.links)
+        links = "  ·  ".join(f"<{_escaped(address)}|{_literal(name)}>" for name, address in layout.links)
         yield {"type": "context", "elements": [_mrkdwn(links)]}
 
 
@@ -90,11 +90,11 @@ def _framed(lines: Iterable[str]) -> str:
 
 
 def _literal(value: str) -> str:
-    """A value that is shown as it is: a zero-width space keeps Slack's signs for bold, italic and code from pairing."""
+    """A value that is shown as it is, as code when it holds one of Slack's signs: names of files are copied from it."""
     safe = _escaped(one_line(value))
-    for sign in "*_~`":
-        safe = safe.replace(sign, f"\N{ZERO WIDTH SPACE}{sign}")
-    return safe
+    if not any(sign in safe for sign in "*_~`"):
+        return safe
+    return "`" + safe.replace("`", "'") + "`"
 
 
 def _escaped(text: str) -> str:

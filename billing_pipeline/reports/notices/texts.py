@@ -116,6 +116,7 @@ def refused(
     look = (
         "Open the run: its draft report says which rows and files do not agree. A failed control cannot be overridden."
     )
+    settle = f"Settle with accounting whether the period is opened again, then start the month again: {_again(period)}"
     fields = [("Period", period.key), ("Status", "refused"), *[("Audit", "FAIL")] * bool(controls)]
     title = f"{period.title} is not published"
     return message(
@@ -125,7 +126,7 @@ def refused(
             said="Nothing was published, and what was published before is untouched.",
             fields=[*fields, *_usage(usage_name)],
             listed=[*failed, *reasons],
-            advice=[look] * bool(failed),
+            advice=[look if failed else settle],
             links=_links(page),
         )
     )
@@ -134,15 +135,14 @@ def refused(
 def failed(failure: FailureFacts) -> dict[str, Any]:
     """A run ended without a result."""
     month = failure.period
-    again = f"`billing-pipeline backfill --from {month.key} --to {month.key}`"
     if failure.input_at_fault:
         todo = ["Correct what is listed and save the file under its name: a changed file is taken by itself."]
     else:
         todo = ["Open the run and look at its first error. If it means nothing to you, pass this message on."]
     if failure.attempt and failure.attempt < failure.attempts:
-        todo.append("Until then it is tried again by itself, at growing intervals.")
+        todo.append("Meanwhile it is tried again by itself, at growing intervals.")
     elif failure.attempt:
-        todo.append(f"That was the last attempt. When the cause is mended, start the month again: {again}")
+        todo.append(f"That was the last attempt. When the cause is mended, start the month again: {_again(month)}")
     else:
         todo.append("Then start the run again.")
     lines = [line for line in map(one_line, failure.cause) if line]
@@ -216,7 +216,7 @@ def _month(
     emoji, title, status = layout
     unpriced = ", ".join(_by_type(facts.unpriced))
     last = facts.last_month
-    compared = "nothing to compare with" if last is None else f"{amount(last)}, change {change(facts.billed, last)}"
+    compared = "no release to compare with" if last is None else f"{amount(last)}, change {change(facts.billed, last)}"
     fields = [
         ("Period", facts.period.key),
         ("Status", status),
@@ -238,6 +238,10 @@ def _open_points(facts: MonthFacts) -> list[str]:
     held = f"{amount(facts.held)} is held for want of a NetSuite customer: add it to the rules workbook's mapping."
     audit = "The audit asks for a look: see the sheet Audit & Controls of the master report."
     return [*[held] * bool(facts.held), *[audit] * (facts.controls == "REVIEW REQUIRED")]
+
+
+def _again(period: Period) -> str:
+    return f"`billing-pipeline backfill --from {period.key} --to {period.key}`"
 
 
 def _imported(facts: MonthFacts) -> str:

@@ -7,89 +7,76 @@ whoever takes the ticket dies there. Without a ticket the points are only counte
 
 import os
 import signal
-import sqlite3
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 TICKETS = os.environ.get("KILL_TICKETS", "")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 COUNTED = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "shutil.copyfile", "shutil.rmtree"}
 
 
-def month_of_this_run() -> str:
-    """The partition of the run that this process executes, from Dagster's own storage; "" elsewhere."""
-    if "execute_run" not in sys.argv:
-        return ""
-    text = sys.argv[-1]
-    run_id = text.split('"run_id": "')[1].split('"')[0]
-    with sqlite3.connect(f"file:{os.environ['DAGSTER_HOME']}/history/runs.db?mode=ro", uri=True) as connection:
-        found = connection.execute(
-            "SELECT value FROM run_tags WHERE run_id = ? AND key = 'dagster/partition'", (run_id,)
-        ).fetchone()
-    return found[0] if found else ""
-
-
 class Points:
     """Counts the points of this process and dies at the one its ticket names."""
 
     def __init__(self, month: str) -> None:
-        self.month, self.count, self.begun, self.dying = month, 0, False, False
-        self.last = 0
+        self.month, self.count, self.begun, self.last = month, 0, False, 0
+        taken = Path(TICKETS, f"{month}.taken")
         try:
-            taken = Path(TICKETS, f"{month}.{os.getpid()}")
             Path(TICKETS, month).rename(taken)
             self.last = int(taken.read_text())
         except FileNotFoundError:
             pass
 
     def point(self) -> None:
-        if not self.begun or self.dying:
-            return
-        self.count += 1
-        if self.last and self.count >= self.last:
-            self.dying = True
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self.begun:
+            self.count += 1
+            if self.count == self.last:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    def hear(self, event: str, arguments: tuple[object, ...]) -> None:
+    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
             name, _, flags = arguments
-            if (
-                isinstance(name, (str, bytes, Path))
-                and f"{self.month.replace('-', '.')}_" in str(name)
-                and str(name).endswith(".csv")
-            ):
-                self.begun = True
+            dotted = self.month.replace("-", ".")
+            self.begun = self.begun or (f"{dotted}_" in str(name) and str(name).endswith(".csv"))
             if isinstance(flags, int) and flags & WRITING:
                 self.point()
         elif event in COUNTED:
             self.point()
 
     def finish(self) -> None:
+        self.begun = False
         if not self.last:
-            with Path(TICKETS, f"{self.month}.count").open("w", encoding="utf-8") as file:
-                file.write(str(self.count))
+            Path(TICKETS, f"{self.month}.count").write_text(str(self.count))
 
 
 def install() -> None:
-    month = month_of_this_run()
-    if not month:
-        return
-    import atexit
-
+    """Wrap what a run's process does from its first step to its last."""
+    from dagster._grpc import impl
     from sqlalchemy.engine.default import DefaultDialect
 
-    points = Points(month)
-    commit = DefaultDialect.do_commit
+    execute, commit = impl.core_execute_run, DefaultDialect.do_commit
 
-    def counted(dialect: object, connection: object) -> None:
-        points.point()
-        commit(dialect, connection)
-        points.point()
+    def counted(recon_job: Any, run: Any, *arguments: Any, **named: Any) -> Iterator[Any]:
+        month = run.tags.get("dagster/partition")
+        if not month:
+            yield from execute(recon_job, run, *arguments, **named)
+            return
+        points = Points(month)
 
-    DefaultDialect.do_commit = counted
-    sys.addaudithook(points.hear)
-    atexit.register(points.finish)
+        def committed(dialect: DefaultDialect, connection: Any) -> None:
+            points.point()
+            commit(dialect, connection)
+            points.point()
+
+        DefaultDialect.do_commit = committed  # type: ignore[method-assign]
+        sys.addaudithook(points.hear)
+        yield from execute(recon_job, run, *arguments, **named)
+        points.finish()
+
+    impl.core_execute_run = counted
 
 
-if TICKETS:
+if TICKETS and any("spawn_main" in argument for argument in sys.orig_argv):
     install()

@@ -142,6 +142,14 @@ def test_a_file_that_changes_without_growing_waits(folder: Folder) -> None:
     assert [start.sha256 for start in folder.look().starts] == [sha("abce")]
 
 
+def test_a_file_that_grows_and_keeps_its_time_waits(folder: Folder) -> None:
+    folder.files[FILE] = ("rows", "1")
+    folder.look()
+    folder.files[FILE] = ("rows rows", "1")
+    assert folder.look().starts == ()
+    assert [start.sha256 for start in folder.look().starts] == [sha("rows rows")]
+
+
 def test_an_empty_file_waits_and_is_not_opened(folder: Folder) -> None:
     folder.write(FILE, "")
     assert told(folder.looks(30)) == []
@@ -280,6 +288,10 @@ def test_a_month_before_the_first_billable_one_is_told_once() -> None:
     text = "is of 2025-12, before the first month that is billed here, 2026-01 (BILLING_START_MONTH)"
     assert told(place.looks(3)) == [("wrong_month", f"2025.12_usage.csv {text}")]
     assert place.started == []
+
+
+def test_the_first_billable_month_itself_is_taken() -> None:
+    assert taken(FILE, limits=replace(LIMITS, first=Period(2026, 1))) == ["2026-01"]
 
 
 def test_a_folder_of_wrong_files_is_told_in_one_notice(folder: Folder) -> None:
@@ -499,6 +511,26 @@ def test_a_second_content_of_a_released_month_is_a_rebill(folder: Folder) -> Non
         ("2026.01_a.csv", False),
         ("2026.01_b.csv", True),
     ]
+
+
+def test_two_new_contents_of_a_released_month_are_both_rebills_for_a_person_to_choose(folder: Folder) -> None:
+    folder.released["2026-01"] = sha("rows")
+    folder.write("2026.01_a.csv", "one")
+    folder.write("2026.01_b.csv", "two")
+    assert told(folder.looks(3)) == []
+    assert {(start.path, start.rebill) for start in folder.started} == {
+        ("2026.01_a.csv", True),
+        ("2026.01_b.csv", True),
+    }
+
+
+def test_a_failed_run_is_tried_again_although_another_file_of_the_month_arrives(folder: Folder) -> None:
+    folder.write("2026.01_a.csv", "rows")
+    folder.looks(2)
+    folder.end("2026.01_a.csv", "failed")
+    folder.now += timedelta(hours=1)
+    folder.write("2026.01_b.csv", "oth")
+    assert [start.attempt for start in folder.look().starts] == [2]
 
 
 def test_a_month_s_first_run_waits_for_a_file_of_it_that_still_arrives(folder: Folder) -> None:

@@ -18,7 +18,10 @@ from billing_pipeline.engine.usage import (
 from tests.engine.rules.books import customer, tier
 from tests.literals import JANUARY, company, rules, usage
 
-KNOWN = rules([tier(), tier(partner_id="7", partner_name="Birch")], mapping=[customer(), customer(partner_id="8", partner_name="Cedar")])  # fmt: skip
+KNOWN = rules(
+    [tier(), tier(partner_id="7", partner_name="Birch")],
+    mapping=[customer(), customer(partner_id="8", partner_name="Cedar")],
+)
 ROWS = usage(
     company(1, FIRST_BILLABLE_ACTIVITY_DATE=""),
     company(2, TOTAL_INDIVIDUAL_USERS="5%", SUSPENSION_DATE="soon", PARTNER_NAME="Birch", PARTNER_ID="7"),

@@ -66,7 +66,8 @@ def duplicate(path: str, original: str) -> Told:
 
 def two_contents(month: str, paths: Sequence[str], contents: Iterable[str]) -> Told:
     """Files of one month that has no release say different things; none is started while both are there."""
-    text = "\n".join((f"{month}: these hold different usage, and none of them is started.", *map(shown, paths)))
+    names = [*map(shown, paths[:_NAMED]), *([f"… and {len(paths) - _NAMED} more"] if len(paths) > _NAMED else [])]
+    text = "\n".join((f"{month}: these hold different usage, and none of them is started.", *names))
     return Told(f"two_contents:{month}:{_digest(*sorted(contents))}", "ambiguous", text)
 
 

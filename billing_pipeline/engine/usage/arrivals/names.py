@@ -5,6 +5,7 @@ What belongs here: rules over the path alone. What does not: sizes, contents, an
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from billing_pipeline.engine.period import Period
 
@@ -92,5 +93,6 @@ def _month_of_folders(folders: list[str]) -> Period | None:
     return None
 
 
+@lru_cache(maxsize=4096)  # ten thousand files are of a few months
 def _period(year: str, month: str) -> Period | None:
     return Period(int(year), int(month)) if 1900 <= int(year) <= 2199 and 1 <= int(month) <= 12 else None

@@ -1,0 +1,108 @@
+"""The run of a month is killed, at every kind of point of its work: after its next attempt nothing shows it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from billing_pipeline.engine.period import Period
+from tests.end_to_end.installation import Installation
+
+HOOK = Path(__file__).with_name("killing")
+MONTHS = [f"2025-{month:02d}" for month in range(1, 13)]
+
+
+def hooked(folder: Path) -> dict[str, str]:
+    """The environment in which run processes count their points, and die at the one their ticket names."""
+    (folder / "tickets").mkdir(exist_ok=True)
+    path = os.pathsep.join(filter(None, [str(HOOK), os.environ.get("PYTHONPATH", "")]))
+    return {"KILL_TICKETS": str(folder / "tickets"), "PYTHONPATH": path}
+
+
+def billed(there: Installation, months: Sequence[str], points: Mapping[str, int]) -> None:
+    """Let the running daemon bill these months, killing the first run of each at its point."""
+    for month in months:
+        if month in points:
+            (there.folder / "tickets" / month).write_text(str(points[month]))
+        there.drop(month)
+    for month in months:
+        there.until(lambda month=month: there.state(month) == "published", 400)
+    there.until(lambda: {release_of(month) for month in months} <= {*there.notices()}, 60)
+
+
+def points_of(there: Installation, month: str) -> int:
+    """How many points the run of a month had that nobody killed."""
+    return int((there.folder / "tickets" / f"{month}.count").read_text())
+
+
+def spread(first: int, last: int, wanted: int) -> set[int]:
+    """So many points from the first to the last, evenly."""
+    return {first + round(n * (last - first) / (wanted - 1)) for n in range(wanted)}
+
+
+def release_of(month: str) -> str:
+    """What is told of a month's release."""
+    return f"✅ {Period.parse(month).title} is published"
+
+
+def undisturbed(there: Installation, month: str) -> dict[str, str]:
+    """The hashes of the month's files as the ad-hoc command writes them, which nobody kills."""
+    out = there.folder / "undisturbed"
+    done = there.command("bill", "--inputs-dir", there.usage_dir, "--outputs-dir", out, "--month", month)
+    assert done.returncode == 0, done.stderr
+    return there.bytes_of(month, out)
+
+
+def check(there: Installation, month: str) -> None:
+    """The month was killed, and everything is as if it had not been: same bytes, one release, one set, one notice."""
+    runs = there.runs(**{"dagster/partition": month})
+    assert runs[0].status.value == "FAILURE", month
+    assert all(run.status.value == "SUCCESS" for run in runs[1:]), month
+    assert there.bytes_of(month) == undisturbed(there, month), month
+    assert [release.number for release in there.releases(month)] == [1], month
+    title = Period.parse(month).title
+    assert [text for text in there.notices() if title in text] == [release_of(month)], month
+    assert len(list((there.outputs / "runs" / month).iterdir())) == 1, month
+
+
+def leftovers(there: Installation) -> list[str]:
+    """Half written files, and drafts that nobody will publish any more."""
+    drafts = [str(path) for path in (there.data / "drafts").rglob("*") if path.is_file()]
+    return there.half_written() + drafts
+
+
+@pytest.mark.timeout(400)
+def test_a_killed_run_leaves_no_trace(tmp_path: Path) -> None:
+    """The short version: killed while files are drafted, before the commit, and between the commit and the end."""
+    there = Installation(tmp_path)
+    with there.daemon(**hooked(tmp_path)):
+        billed(there, MONTHS[:1], {})
+        count = points_of(there, MONTHS[0])
+        points = dict(zip(MONTHS[1:4], (count // 3, count - 100, count - 40), strict=True))
+        billed(there, MONTHS[1:4], points)
+    for month in points:
+        check(there, month)
+    assert leftovers(there) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_killed_at_eighty_points_a_run_leaves_no_trace(tmp_path: Path) -> None:
+    """Sixty from the opening of the usage file to the end, twenty more where the release is made."""
+    first = Installation(tmp_path / "first")
+    with first.daemon(**hooked(tmp_path / "first")):
+        billed(first, MONTHS[:1], {})
+    count = points_of(first, MONTHS[0])
+    points = sorted(spread(1, count - 5, 60) | spread(count - 150, count - 6, 25))
+    killed = 0
+    for number, start in enumerate(range(0, len(points), len(MONTHS))):
+        there = Installation(tmp_path / str(number))
+        at = dict(zip(MONTHS, points[start : start + len(MONTHS)], strict=False))
+        with there.daemon(**hooked(there.folder)):
+            billed(there, list(at), at)
+        for month in at:
+            check(there, month)
+        assert leftovers(there) == []
+        killed += len(at)
+    assert killed >= 50
