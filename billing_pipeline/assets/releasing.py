@@ -166,7 +166,8 @@ def publish_release(
 
 
 def finish_release(database: Database, outputs: OutputFiles, gate: Gate, period: Period) -> None:
-    """Complete or drop the release that a crash left behind, if there is one."""
+    """Complete or drop the release that a crash left behind, and remove what else it left half done."""
+    outputs.clear(period)
     left = database.run(partial(releases.unfinished, period=period))
     if left is None:
         return

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 _TICK = 0.2  # seconds between two looks at the processes
 _SOON = 3.0  # seconds the processes have to end by themselves, at each step of asking
@@ -35,25 +36,44 @@ class ChildEnded(Exception):  # noqa: N818
     """One of the processes ended by itself; the others are of no use without it."""
 
 
-@contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGHUP raise Stop inside; a second one while things end changes nothing.
+class Signals:
+    """A context in which SIGINT, SIGTERM and SIGHUP raise Stop; a second one while things end changes nothing.
 
     Set explicitly: a shell that starts a command in the background switches SIGINT off for it.
     """
-    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-    def stop(number: int, _: FrameType | None) -> None:
-        for each in wanted:
-            signal.signal(each, signal.SIG_IGN)
-        raise Stop(signal.Signals(number).name)
+    _WANTED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-    before = {number: signal.signal(number, stop) for number in wanted}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+    def __init__(self) -> None:
+        self._deferred = False
+        self._came: str | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Signals":
+        self._before = {number: signal.signal(number, self._stop) for number in self._WANTED}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Inside, a signal waits: for what must not be cut between starting something and remembering it."""
+        self._deferred = True
+        try:
+            yield
+        finally:
+            self._deferred = False
+        if self._came:
+            raise Stop(self._came)
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        for each in self._WANTED:
+            signal.signal(each, signal.SIG_IGN)
+        self._came = signal.Signals(number).name
+        if not self._deferred:
+            raise Stop(self._came)
 
 
 class Processes:
@@ -62,7 +82,8 @@ class Processes:
     A terminal's Ctrl-C reaches only us, because each leads a session of its own: it is passed on once, in order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, signals: Signals) -> None:
+        self._signals = signals
         self.grace = _SOON  # seconds they have to end by themselves; more where work may be going on
         self._started: list[_Child] = []
 
@@ -74,13 +95,14 @@ class Processes:
 
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start a command under the name that people know it by."""
-        process = subprocess.Popen(  # noqa: S603  # our own commands
-            command,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  # we have no threads
-        )
-        self._started.append(_Child(name, process))
+        with self._signals.deferred():
+            process = subprocess.Popen(  # noqa: S603  # our own commands
+                command,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=_as_child,  # noqa: PLW1509  # we have no threads
+            )
+            self._started.append(_Child(name, process))
 
     def watch(self, until: Callable[[], bool] = lambda: False) -> None:
         """Return when `until` says so; ChildEnded when one of the processes ends before."""
@@ -130,6 +152,9 @@ def _group_lives(child: _Child) -> bool:
     return True
 
 
-def _die_with_parent() -> None:
-    """In the new process: be asked to end when we are killed without a chance to pass it on (Linux)."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _as_child() -> None:
+    """In the new process: take signals again if they came meanwhile, and (Linux) end when we are killed outright."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -12,7 +12,7 @@ import tempfile
 import urllib.request
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +20,7 @@ import typer
 from filelock import FileLock, Timeout
 
 from billing_pipeline.cli.console import DONE, FAILED, safe, say
-from billing_pipeline.cli.processes import ChildEnded, Processes, Stop, stopped_by_signals
+from billing_pipeline.cli.processes import ChildEnded, Processes, Signals, Stop
 from billing_pipeline.engine.errors import InputError
 
 _LOCATION = "billing_pipeline"  # sensors keep their cursors under it: never another one
@@ -62,11 +62,11 @@ def up(
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ.setdefault("BILLING_UI_URL", f"http://localhost:{port}")
     try:
-        with stopped_by_signals(), _only_one(home):
+        with Signals() as signals, _only_one(home):
             _refuse_taken(host, port)
-            with _postgres(wanted=postgres), tempfile.TemporaryDirectory(prefix="billing-") as sockets:
+            with _postgres(signals, wanted=postgres), tempfile.TemporaryDirectory(prefix="billing-") as sockets:
                 _prepare()
-                _run(host, port, Path(sockets))
+                _run(signals, host, port, Path(sockets))
     except Stop as stop:
         say(f"Stopped ({stop}).")
         raise typer.Exit(DONE) from None
@@ -90,13 +90,13 @@ def _prepare() -> None:
         say(f"[dim]{safe(line)}[/dim]")
 
 
-def _run(host: str, port: int, folder: Path) -> None:
+def _run(signals: Signals, host: str, port: int, folder: Path) -> None:
     """Code server, then web server and daemon over it; returns never: Stop or ChildEnded ends it."""
     code, workspace = folder / "code.sock", folder / "workspace.yaml"
     location = {"location_name": _LOCATION, "host": "localhost", "socket": str(code)}
     workspace.write_text(json.dumps({"load_from": [{"grpc_server": location}]}), "utf-8")  # JSON is YAML
     python, module = (sys.executable, "-m"), ("--module-name", "billing_pipeline.definitions")
-    with Processes() as processes:
+    with Processes(signals) as processes:
         named = (*module, "--location-name", _LOCATION)
         processes.start("the code server", (*python, "dagster", "code-server", "start", "--socket", str(code), *named))
         processes.watch(until=lambda: _listens(code))
@@ -145,7 +145,7 @@ def _answers(url: str) -> bool:
 
 
 @contextmanager
-def _postgres(*, wanted: bool) -> Iterator[None]:
+def _postgres(signals: Signals, *, wanted: bool) -> Iterator[None]:
     """A PostgreSQL server in the data folder while it runs, and the settings that lead there."""
     from billing_pipeline.settings import load_settings
 
@@ -170,14 +170,16 @@ def _postgres(*, wanted: bool) -> Iterator[None]:
             "with a server of your own, set BILLING_DATABASE_URL and BILLING_DAGSTER_POSTGRES_URL instead"
         ) from None
     folder.parent.mkdir(parents=True, exist_ok=True)
-    server = get_server(folder, cleanup_mode=None)  # its own way of stopping trusts a list that a crash leaves wrong
-    try:
+    with ExitStack() as stack:
+        with signals.deferred():
+            server = get_server(
+                folder, cleanup_mode=None
+            )  # its own cleaning up trusts a list that a crash leaves wrong
+            stack.callback(server.stop)
         for name, database in _DATABASES.items():
             os.environ[name] = _database(server.get_uri(), database)
             say(f"[dim]export {name}='{safe(os.environ[name])}'  # for commands in another terminal[/dim]")
         yield
-    finally:
-        server.stop()
 
 
 def _database(server: str, name: str) -> str:

@@ -44,7 +44,9 @@ def read_review_workbook(data: bytes, name: str) -> tuple[About, list[FilledRow]
     try:
         book = openpyxl.load_workbook(BytesIO(data), keep_links=False)
         about, known = _scan_of(book[SCAN])
-        cells = list(book[DECISIONS].iter_rows(min_row=FIRST, max_col=len(COLUMNS), max_row=_MOST_ROWS))
+        sheet = book[DECISIONS]
+        last = min(sheet.max_row, _MOST_ROWS)  # asking for rows beyond the last one would make them
+        cells = list(sheet.iter_rows(min_row=FIRST, max_col=len(COLUMNS), max_row=last))
     except Exception as error:  # a damaged or foreign workbook fails anywhere in openpyxl
         raise InputError(Problem("is not a review workbook; make one with `review export`", file=name)) from error
     rows: list[FilledRow] = []

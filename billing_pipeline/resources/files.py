@@ -43,26 +43,19 @@ def write_whole(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{uuid4().hex}.part")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_through(temporary, content)
         temporary.replace(path)
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
 
 
-def staged_copy(source: Path, target: Path) -> Path:
-    """A copy of `source` beside `target`, complete, to be moved onto it later."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{uuid4().hex}.part")
-    try:
-        shutil.copyfile(source, temporary)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
+def write_through(path: Path, content: bytes) -> None:
+    """Write a file and wait until the disk has it."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -98,7 +98,7 @@ class ObjectStorage:
             yield path
             self._put(name, path)
 
-    def stage(self, files: Mapping[str, Path]) -> "_Uploads":
+    def stage(self, files: Mapping[str, Path], area: str) -> "_Uploads":  # noqa: ARG002  # uploads are whole
         return _Uploads(self, {str(safe_name(name)): path for name, path in files.items()})
 
     def commit(self, folder: str, files: Mapping[str, Path], last: str) -> None:
@@ -118,6 +118,13 @@ class ObjectStorage:
 
     def remove(self, names: Iterable[str]) -> None:
         _each(self._remove, names)
+
+    def clear(self, area: str, folder: str, last: str) -> None:  # noqa: ARG002  # nothing is staged here
+        sets = [f"{folder}/{name}" for name in self.folders(folder)]
+        whole = set(self.existing(f"{name}/{last}" for name in sets))
+        for name in sets:
+            if f"{name}/{last}" not in whole:
+                self.remove(f"{name}/{stored.name}" for stored in self.below(name).listing())
 
     def _key(self, name: str) -> str:
         return str(self.filesystem._strip_protocol(self.address(name)))  # how fsspec names objects

@@ -99,7 +99,7 @@ class OutputFiles(RunSets):
         write_whole(described, json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False).encode())
         contents = {str(safe_name(file.name)): file.path for file in files}
         named = {file.name: file.path for file in files if file.named}
-        staged = self.storage.stage(named | {manifest["manifest_name"]: described})
+        staged = self.storage.stage(named | {manifest["manifest_name"]: described}, period.key)
         try:
             self.storage.commit(set_folder(period, run), contents | {MANIFEST: described}, MANIFEST)
         except BaseException:
@@ -115,13 +115,17 @@ class OutputFiles(RunSets):
         period = Period.parse(manifest["billing_period"])
         described = self._in_set(manifest, [MANIFEST])[MANIFEST]
         stale = self._in_set(manifest, self.stale_files(manifest))
-        self.storage.stage(stale | {manifest["manifest_name"]: described}).place()
+        self.storage.stage(stale | {manifest["manifest_name"]: described}, period.key).place()
         self._drop_stale(self.manifests(period), {entry["name"] for entry in manifest["files"] if entry["named"]})
 
     def withdraw(self, manifest: dict[str, Any]) -> None:
         """Take the named files of a run away, so that nobody imports or sends them; its set and its rules stay."""
         entries = (entry for entry in manifest["files"] if entry["named"] and entry["kind"] != "rules")
         self.storage.remove(sorted(entry["name"] for entry in entries))
+
+    def clear(self, period: Period) -> None:
+        """Remove what runs of the month that died left half written; only who holds the month may do so."""
+        self.storage.clear(period.key, f"runs/{period.key}", MANIFEST)
 
     def discard_drafts(self, period: Period) -> None:
         """Remove the month's drafts once a set is committed: those of runs that died or were refused as well."""

@@ -11,10 +11,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
-from uuid import uuid4
 
 from billing_pipeline.engine.errors import BillingError
-from billing_pipeline.resources.files import link_or_copy, read_whole, sha256_of, staged_copy, write_whole
+from billing_pipeline.resources.files import link_or_copy, read_whole, sha256_of, write_through
+
+_STAGED = ".staged"  # below the root: complete copies on the disk of their targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,20 @@ class Storage(Protocol):
     def writing(self, name: str) -> AbstractContextManager[Path]:
         """A path to write a file at; it appears whole under its name when the block ends well, or not at all."""
 
-    def stage(self, files: Mapping[str, Path]) -> Staged:
-        """Get files ready for their names; what can fail for want of space does so here when it can be known here."""
+    def stage(self, files: Mapping[str, Path], area: str) -> Staged:
+        """Get files ready for their names; what can fail for want of space does so here when it can be known here.
+
+        `area`: whose they are. One writer at a time has an area, and clears what a dead one left in it.
+        """
 
     def commit(self, folder: str, files: Mapping[str, Path], last: str) -> None:
         """Keep files as one new set in a folder; the one named `last` makes it visible. OSError when there is one."""
 
     def remove(self, names: Iterable[str]) -> None:
         """Take files away; missing ones do not matter."""
+
+    def clear(self, area: str, folder: str, last: str) -> None:
+        """Remove what a writer that died left staged in its area, and in a folder of sets those without `last`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,25 +133,29 @@ class LocalStorage:
         return path if path.is_file() else None
 
     def write(self, name: str, content: bytes) -> None:
-        write_whole(self._path(name), content)
+        with self.writing(name) as temporary:
+            write_through(temporary, content)
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
         target = self._path(name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{uuid4().hex}.part")
+        temporary = target.with_name(f".{target.name}.part")  # one writer: what a dead one left is written over
         try:
             yield temporary
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
 
-    def stage(self, files: Mapping[str, Path]) -> Staged:
-        staged = _Copies([])
+    def stage(self, files: Mapping[str, Path], area: str) -> Staged:
+        folder = self._path(f"{_STAGED}/{area}")
+        folder.mkdir(parents=True, exist_ok=True)
+        staged = _Copies(folder, [])
         try:
-            for name, source in files.items():
-                target = self._path(name)
-                staged.pairs.append((staged_copy(source, target), target))  # one by one: a failure finds them
+            for number, (name, source) in enumerate(files.items()):
+                temporary = folder / f"{number}.part"
+                shutil.copyfile(source, temporary)
+                staged.pairs.append((temporary, self._path(name)))
         except BaseException:
             staged.discard()
             raise
@@ -171,24 +182,31 @@ class LocalStorage:
             if path.parent.is_dir() and not any(path.parent.iterdir()):
                 path.parent.rmdir()
 
+    def clear(self, area: str, folder: str, last: str) -> None:  # noqa: ARG002  # a set here is never without it
+        shutil.rmtree(self._path(f"{_STAGED}/{area}"), ignore_errors=True)
+        for building in self._path(folder).glob(".*.part"):
+            shutil.rmtree(building, ignore_errors=True)
+
     def _path(self, name: str) -> Path:
         return self.root / safe_name(name)
 
 
 @dataclass(frozen=True, slots=True)
 class _Copies:
-    """Staged files of a local folder: complete copies beside their targets."""
+    """Staged files of a local folder: complete copies on the same disk, and the names they wait for."""
 
+    folder: Path
     pairs: list[tuple[Path, Path]]
 
     def place(self) -> None:
         for temporary, target in self.pairs:
+            target.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(target)
         self.pairs.clear()
+        self.discard()
 
     def discard(self) -> None:
-        for temporary, _ in self.pairs:
-            temporary.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def open_storage(place: str, copies: Path) -> Storage:

@@ -43,7 +43,7 @@ class Up:
         give_up = time.monotonic() + seconds
         while not done():
             assert time.monotonic() < give_up, self.said
-            assert self.process.poll() is None, self.said
+            assert self.process.poll() is None, self.said[-3000:]
             time.sleep(0.2)
 
     @property

@@ -12,7 +12,6 @@ from billing_pipeline.resources.files import (
     link_or_copy,
     read_whole,
     sha256_of,
-    staged_copy,
     write_whole,
 )
 
@@ -108,21 +107,6 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one_and_nothing_else(
         write_whole(path, b"two")
     assert path.read_bytes() == b"one"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_staged_copy_stands_beside_its_target_until_it_is_moved(tmp_path: Path) -> None:
-    source, target = tmp_path / "draft.csv", tmp_path / "out" / "file.csv"
-    source.write_bytes(b"new")
-    target.parent.mkdir()
-    target.write_bytes(b"old")
-    staged = staged_copy(source, target)
-    assert (staged.parent, staged.read_bytes(), target.read_bytes()) == (target.parent, b"new", b"old")
-
-
-def test_a_staged_copy_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        staged_copy(tmp_path / "no.csv", tmp_path / "out" / "file.csv")
-    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_file_is_linked_on_one_disk_and_copied_to_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

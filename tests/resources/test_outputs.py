@@ -176,7 +176,7 @@ def test_a_manifest_that_would_stand_outside_is_refused_before_the_commit(output
 def test_a_run_is_published_once(outputs: OutputFiles) -> None:
     publish(outputs, ONE, import__a="1")
     before = tree(outputs)
-    outputs.discard_draft(outputs.draft_folder(JANUARY, ONE))
+    outputs.discard_drafts(JANUARY)
     with pytest.raises(OSError, match=r"exists|not empty"):
         publish(outputs, ONE, import__a="2")
     assert tree(outputs) == before
@@ -424,8 +424,8 @@ def test_drafts_stay_until_they_are_discarded(outputs: OutputFiles) -> None:
     one, two = outputs.draft_folder(JANUARY, ONE), outputs.draft_folder(JANUARY, TWO)
     assert one == outputs.state_dir / "drafts" / "2026-01" / ONE == outputs.draft_folder(JANUARY, ONE)
     assert outputs.unfinished_drafts() == [one, two]
-    outputs.discard_draft(one)
-    outputs.discard_draft(one)
+    outputs.discard_drafts(JANUARY)
+    outputs.discard_drafts(JANUARY)
     assert outputs.unfinished_drafts() == [two]
 
 

@@ -112,8 +112,8 @@ def test_staged_files_appear_when_they_are_placed_and_never_when_they_are_discar
 ) -> None:
     (draft := tmp_path / "draft").write_bytes(b"new")
     storage.write("a.txt", b"old")
-    storage.stage({"a.txt": draft, "b.txt": draft}).discard()
-    staged = storage.stage({"a.txt": draft})
+    storage.stage({"a.txt": draft, "b.txt": draft}, "2026-01").discard()
+    staged = storage.stage({"a.txt": draft}, "2026-01")
     assert storage.read_all(["a.txt", "b.txt"]) == {"a.txt": b"old"}
     staged.place()
     assert storage.read_all(["a.txt", "b.txt"]) == {"a.txt": b"new"}
@@ -135,7 +135,7 @@ def test_no_name_leaves_the_root(storage: Storage, tmp_path: Path, name: str) ->
     for attempt in (
         lambda: storage.write(name, b"x"),
         lambda: storage.writing(name).__enter__(),
-        lambda: storage.stage({name: draft}).place(),
+        lambda: storage.stage({name: draft}, "2026-01").place(),
         lambda: storage.commit(name, {"m": draft}, "m"),
         lambda: storage.commit("runs/1", {name: draft, "m": draft}, "m"),
         lambda: storage.local_path(name),
