@@ -7,7 +7,7 @@ not: the object store (`object_store`), what a run's set is made of (`run_sets`,
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -153,6 +153,7 @@ class LocalStorage:
         staged = _Copies(folder, [])
         try:
             for number, (name, source) in enumerate(files.items()):
+                self._path(name).parent.mkdir(parents=True, exist_ok=True)
                 temporary = folder / f"{number}.part"
                 shutil.copyfile(source, temporary)
                 staged.pairs.append((temporary, self._path(name)))
@@ -179,8 +180,10 @@ class LocalStorage:
         for name in names:
             path = self._path(name)
             path.unlink(missing_ok=True)
-            if path.parent.is_dir() and not any(path.parent.iterdir()):
-                path.parent.rmdir()
+            for parent in path.parents:
+                if parent == self.root or not parent.is_dir() or any(parent.iterdir()):
+                    break
+                parent.rmdir()
 
     def clear(self, area: str, folder: str, last: str) -> None:  # noqa: ARG002  # a set here is never without it
         shutil.rmtree(self._path(f"{_STAGED}/{area}"), ignore_errors=True)
@@ -200,13 +203,14 @@ class _Copies:
 
     def place(self) -> None:
         for temporary, target in self.pairs:
-            target.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(target)
         self.pairs.clear()
         self.discard()
 
     def discard(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):  # another month's are still there
+            self.folder.parent.rmdir()
 
 
 def open_storage(place: str, copies: Path) -> Storage:

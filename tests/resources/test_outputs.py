@@ -92,7 +92,7 @@ def set_of(outputs: OutputFiles, run: str) -> dict[str, str]:
 
 def named(outputs: OutputFiles) -> dict[str, str]:
     """The named files and their texts: no run sets, no manifests, no hidden ones that a machine which stopped left."""
-    return tree(outputs, lambda n: not n.startswith(("runs/", "log/")) and not Path(n).name.startswith("."))
+    return tree(outputs, lambda n: not n.startswith(("runs/", "log/", ".")) and not Path(n).name.startswith("."))
 
 
 def test_a_run_is_committed_as_a_set_and_its_named_files_are_copies(outputs: OutputFiles) -> None:
@@ -239,8 +239,8 @@ def operations(
         return called
 
     monkeypatch.setattr(module, "write_whole", watched("write_whole", module.write_whole))
-    for name in ("link_or_copy", "staged_copy"):
-        monkeypatch.setattr(storage_module, name, watched(name, getattr(storage_module, name)))
+    monkeypatch.setattr(storage_module, "link_or_copy", watched("link_or_copy", storage_module.link_or_copy))
+    monkeypatch.setattr(storage_module.shutil, "copyfile", watched("copyfile", storage_module.shutil.copyfile))
     for name in ("rename", "replace", "unlink", "rmdir", "chmod"):
         monkeypatch.setattr(Path, name, watched(name, getattr(Path, name)))
     monkeypatch.setattr(storage_module.shutil, "rmtree", watched("rmtree", storage_module.shutil.rmtree))
@@ -275,7 +275,7 @@ def test_everything_that_needs_space_comes_before_the_commit(
     done = operations(monkeypatch)
     local.publish(JANUARY, ONE, files, manifest(ONE, files))
     after = done[done.index("rename") + 1 :]
-    assert set(after) <= {"replace", "unlink", "rmdir"}
+    assert set(after) <= {"replace", "unlink", "rmdir", "rmtree"}
 
 
 def interrupted(local: OutputFiles, monkeypatch: pytest.MonkeyPatch, step: int, error: BaseException) -> None:
@@ -423,10 +423,11 @@ def test_one_file_can_be_written_by_itself(outputs: OutputFiles) -> None:
 def test_drafts_stay_until_they_are_discarded(outputs: OutputFiles) -> None:
     one, two = outputs.draft_folder(JANUARY, ONE), outputs.draft_folder(JANUARY, TWO)
     assert one == outputs.state_dir / "drafts" / "2026-01" / ONE == outputs.draft_folder(JANUARY, ONE)
-    assert outputs.unfinished_drafts() == [one, two]
+    other = outputs.draft_folder(JANUARY.next, ONE)
+    assert outputs.unfinished_drafts() == [one, two, other]
     outputs.discard_drafts(JANUARY)
     outputs.discard_drafts(JANUARY)
-    assert outputs.unfinished_drafts() == [two]
+    assert outputs.unfinished_drafts() == [other]
 
 
 def test_a_run_is_called_by_its_start_in_utc_and_the_beginning_of_its_id() -> None:
