@@ -181,6 +181,8 @@ def manifest(
             raise GateError(f"{period} is not published: {'; '.join(judged.reasons)}")
         note = partial(note_waiting, gate=gate, made_of=made_of, run=run, judged=judged)
         database.run(partial(note, summary=summary, differences=differences))
+        if judged.unchanged:
+            outputs.discard_drafts(period)
         return
     refuse_altered(drafted.values())
     evidence = database.run(partial(evidence_of, made_of=made_of, usage=Path(usage["path"]))) if gate.releases else None
@@ -195,7 +197,7 @@ def manifest(
         publish_release(database, outputs, gate, release, list(files.files), document)
     else:
         outputs.publish(period, run, list(files.files), document)
-    outputs.discard_drafts(period)
+        outputs.discard_drafts(period)
     path = outputs.address(document["manifest_name"])
     yield dg.Output(
         pl.DataFrame({"run_id": [run], "path": [path], "status": [judged.controls_status]}),

@@ -162,6 +162,7 @@ def publish_release(
     database.run(note)
     complete = partial(database.run, partial(_complete, release=release, manifest=manifest, gate=gate))
     outputs.publish(release.period, release.run_id, files, manifest, complete)
+    outputs.discard_drafts(release.period)
     database.run(partial(releases.mark, release=release, placed_at=datetime.now(UTC)))
 
 

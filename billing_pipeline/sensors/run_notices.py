@@ -89,9 +89,9 @@ def failure_notice(
         usage_name=tags.get(FILE, "").rpartition("/")[2],
         page=run_page(settings.ui_url, run_id),
     )
-    last = ":last" if attempt >= settings.attempts else ""  # that nothing more is tried is a fact of its own
-    about = f"{tags.get(SHA256) or run_id}:{tags.get(RULES_SHA256, '')[:16]}"
-    return Notice(f"failed:{period.key}:{about}{last}", "failed", failed(facts))
+    last = "last" if attempt >= settings.attempts else ""  # that nothing more is tried is a fact of its own
+    about = [tags.get(SHA256) or run_id, tags.get(RULES_SHA256, "")[:16], last]
+    return Notice(":".join(["failed", period.key, *filter(None, about)]), "failed", failed(facts))
 
 
 def _unforeseen(errors: Iterable[tuple[str, str]]) -> str:

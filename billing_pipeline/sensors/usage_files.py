@@ -145,7 +145,7 @@ def _post(connection: sa.Connection, told: Iterable[Told], link: str, now: datet
 
 def _request(start: Start, rules: str) -> dg.RunRequest:
     return dg.RunRequest(
-        run_key=f"{start.period}:{start.sha256[:16]}:{rules[:16]}:a{start.attempt}",
+        run_key=":".join([str(start.period), start.sha256[:16], *[rules[:16]] * bool(rules), f"a{start.attempt}"]),
         partition_key=start.period.key,
         tags={FILE: start.path, SHA256: start.sha256, ATTEMPT: str(start.attempt), RULES_SHA256: rules},
     )

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from billing_pipeline.build import build_defs
 from billing_pipeline.definitions import defs
 from billing_pipeline.partitions import MONTHS
 
@@ -32,9 +33,10 @@ GROUPS = {
         "master_report": {"priced_rows", "usage_rows", "controls", "buckets"},
     },
     "publication": {
+        "adjustments": {"netsuite_invoices"},
         "manifest": {
             "usage_file", "billing_rules", "decisions", "review_flags", "priced_rows", "netsuite_invoices",
-            "partner_workbooks", "buckets", "controls", "master_report",
+            "partner_workbooks", "buckets", "controls", "master_report", "adjustments",
         },
     },
 }  # fmt: skip
@@ -117,7 +119,7 @@ def test_a_job_materialises_these_assets(job: str) -> None:
 
 
 def test_there_are_no_other_jobs() -> None:
-    assert {job.name for job in defs.jobs or ()} == set(JOBS)
+    assert {job.name for job in defs.jobs or ()} == {*JOBS, "tidy"}
 
 
 def test_closing_a_month_runs_the_checks_and_scanning_it_does_not() -> None:
@@ -153,9 +155,39 @@ def test_months_run_from_the_first_that_can_be_billed_to_the_current_one(now: da
 
 
 def test_these_resources_are_there() -> None:
-    assert set(defs.resources or {}) == {"inputs", "outputs", "io_manager", "profile", "gate"}
+    assert set(defs.resources or {}) == {
+        "inputs", "outputs", "io_manager", "profile", "gate", "database", "notices", "retention",
+    }  # fmt: skip
 
 
-def test_these_sensors_and_schedules_start_runs() -> None:
-    assert {sensor.name for sensor in defs.sensors or ()} == set()
-    assert {schedule.name for schedule in defs.schedules or ()} == set()
+def test_these_sensors_look_by_themselves_and_say_what_for() -> None:
+    found = {sensor.name: sensor for sensor in defs.sensors or ()}
+    assert {name: sensor.minimum_interval_seconds for name, sensor in found.items()} == {
+        "usage_files": 1800, "approvals": 4, "run_notices": 4, "outbox": 4,
+    }  # fmt: skip
+    for sensor in found.values():
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING, sensor.name
+        assert sensor.description, sensor.name
+
+
+def test_these_schedules_run_by_themselves_and_say_what_for() -> None:
+    found = {schedule.name: schedule for schedule in defs.schedules or ()}
+    assert {name: (schedule.cron_schedule, schedule.execution_timezone) for name, schedule in found.items()} == {
+        "deadline_watch": ("0 9 * * *", "UTC"), "tidy_daily": ("30 3 * * *", "UTC"),
+    }  # fmt: skip
+    for schedule in found.values():
+        assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING, schedule.name
+        assert schedule.description, schedule.name
+
+
+@pytest.mark.parametrize("name", ["usage_files", "approvals", "run_notices", "outbox", "deadline_watch", "tidy_daily"])
+def test_each_of_them_can_be_switched_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILLING_OFF", f"{name}, nothing_else")
+    built = build_defs()
+    running = {
+        part.name
+        for part in [*(built.sensors or ()), *(built.schedules or ())]
+        if part.default_status.value == "RUNNING"
+    }
+    assert name not in running
+    assert len(running) == 5

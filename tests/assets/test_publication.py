@@ -2,11 +2,10 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ import pytest
 from billing_pipeline.assets import billing
 from billing_pipeline.engine.errors import GateError, InputError
 from billing_pipeline.reports.billing import PartnerWorkbook, write_partner_workbooks
+from billing_pipeline.resources.database import open_database, sqlite_url
+from billing_pipeline.resources.database.tables import leases
 from billing_pipeline.resources.files import write_whole
 from tests.engine.rules.books import book, tier
 from tests.literals import company
@@ -27,7 +28,7 @@ BEFORE_CONTROLS = (
     "usage_file", "usage_rows", "billing_rules", "decisions", "usage_warnings", "review_flags", "priced_rows",
     "netsuite_invoices", "partner_workbooks", "buckets",
 )  # fmt: skip
-AFTER = ("controls", "master_report", "manifest")
+AFTER = ("controls", "master_report", "adjustments", "manifest")
 UNDATED = company(2, FIRST_BILLABLE_ACTIVITY_DATE="")
 
 
@@ -149,7 +150,7 @@ def test_materialising_the_manifest_alone_does_not_pass_a_failed_control_by(mont
 def test_a_file_altered_after_its_control_passed_is_not_published(month: Month) -> None:
     """The hash that the control's file had is the one that is published."""
     month.usage(company(1))
-    month.materialise([*BEFORE_CONTROLS, "controls", "master_report"])
+    month.materialise([*BEFORE_CONTROLS, "controls", "master_report", "adjustments"])
     (draft,) = drafts(month, IMPORT)
     draft.write_bytes(draft.read_bytes().replace(b",5.00,", b",6.00,"))
     with pytest.raises(GateError, match="gep_netsuite_invoice_import"):
@@ -166,7 +167,7 @@ def test_behind_the_gate_an_undecided_flag_keeps_the_import_file_from_being_writ
     said = month.bill("--gate", "--json")
     assert said.code == 4
     assert (said.document["status"], said.document["undecided"]) == ("in_review", 1)
-    assert said.document["reasons"] == ["1 flags wait for a decision"]
+    assert said.document["reasons"] == ["1 flag waits for a decision"]
     assert month.published() == {}
     assert month.run_sets() == []
     assert (month.outputs / REVIEW).is_file()
@@ -182,7 +183,7 @@ def test_a_decision_opens_the_gate(month: Month) -> None:
 
 def test_the_job_itself_is_refused_by_a_closed_gate(month: Month) -> None:
     month.usage(company(1), UNDATED)
-    with pytest.raises(GateError, match=r"^2026-01 is not published: 1 flags wait for a decision$"):
+    with pytest.raises(GateError, match=r"^2026-01 is not published: 1 flag waits for a decision$"):
         month.materialise(gated=True)
     assert month.published() == {}
 
@@ -196,7 +197,7 @@ def test_a_manifest_of_drafts_made_of_other_usage_is_refused(month: Month) -> No
     published = month.published()
     month.usage(company(1), company(2))
     month.materialise(["usage_file", "usage_rows"])
-    stale = "controls, master_report, netsuite_invoices, partner_workbooks, priced_rows"
+    stale = "adjustments, controls, master_report, netsuite_invoices, partner_workbooks, priced_rows"
     with pytest.raises(
         GateError, match=f"^made of other inputs than the current ones: {stale}; materialise them again$"
     ):
@@ -206,7 +207,7 @@ def test_a_manifest_of_drafts_made_of_other_usage_is_refused(month: Month) -> No
 
 def test_other_rules_or_decisions_make_another_draft_too(month: Month) -> None:
     month.usage(company(1), UNDATED)
-    month.materialise([*BEFORE_CONTROLS, "controls", "master_report"])
+    month.materialise([*BEFORE_CONTROLS, "controls", "master_report", "adjustments"])
     rules = month.rules_file.read_bytes()
     month.rules(book([tier(er_fee=99)], (), ()))
     month.materialise(["billing_rules"])
@@ -223,9 +224,9 @@ def test_other_rules_or_decisions_make_another_draft_too(month: Month) -> None:
 
 def test_only_the_drafts_that_were_left_behind_are_named(month: Month) -> None:
     month.usage(company(1))
-    month.materialise([*BEFORE_CONTROLS, "controls", "master_report"])
+    month.materialise([*BEFORE_CONTROLS, "controls", "master_report", "adjustments"])
     month.usage(company(1), company(2))
-    month.materialise([*BEFORE_CONTROLS[:-3], "netsuite_invoices", "buckets"])
+    month.materialise([*BEFORE_CONTROLS[:-3], "netsuite_invoices", "buckets", "adjustments"])
     with pytest.raises(GateError, match="current ones: controls, master_report, partner_workbooks; "):
         month.materialise(["manifest"])
 
@@ -241,18 +242,18 @@ def test_a_usage_file_corrected_in_place_is_noticed_even_when_its_size_is_the_sa
 # One writer
 
 
+HELD = "refused another run on elsewhere, process 77 holds billing:2026-01 just now; try again when it has finished\n"
+
+
 @contextmanager
 def another_process_writes(month: Month) -> Iterator[None]:
-    """The month's lock, held elsewhere."""
-    folder = month.outputs / ".billing" / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = f"lock = FileLock({str(folder / '2026-01.lock')!r}); lock.acquire()"
-    hold = f"from filelock import FileLock; {lock}; print(1, flush=True); input()"
-    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdout
-        assert other.stdout.readline() == b"1\n"
-        yield
-        other.communicate(b"\n")
+    """The month's lease, held on another machine."""
+    database = open_database(sqlite_url(month.outputs / ".billing"))
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    held = leases.insert().values(name="billing:2026-01", holder="elsewhere:77:x", expires_at=soon)
+    database.run(lambda connection: connection.execute(held))
+    yield
+    database.run(lambda connection: connection.execute(leases.delete()))
 
 
 def test_a_second_writer_of_a_month_is_refused_at_once(month: Month) -> None:
@@ -260,7 +261,7 @@ def test_a_second_writer_of_a_month_is_refused_at_once(month: Month) -> None:
     with another_process_writes(month):
         said = month.bill()
     assert said.code == 4
-    assert said.err == "refused another run is publishing 2026-01 just now; try again when it has finished\n"
+    assert said.err == HELD
     assert month.published() == {}
     assert month.bill().code == 0
 
@@ -271,7 +272,7 @@ def test_a_second_writer_is_told_so_whatever_an_earlier_run_had_come_to(month: M
     with another_process_writes(month):
         said = month.bill("--gate")
     assert said.code == 4
-    assert said.err == "refused another run is publishing 2026-01 just now; try again when it has finished\n"
+    assert said.err == HELD
 
 
 # What publishing leaves
@@ -290,7 +291,8 @@ def test_a_published_month_is_a_complete_set_and_its_named_files(month: Month) -
     assert names == {IMPORT, MASTER, snapshot, manifest, "gep_partner_details/Acme/Acme - 2026.01.xlsx"}
     folder = month.outputs / "runs" / "2026-01" / run
     kept = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
-    assert set(kept) == names - {manifest} | {"manifest.json", "priced_rows.parquet", REVIEW}
+    frames = {"priced_rows.parquet", "invoice_lines.parquet", "differences.parquet"}
+    assert set(kept) == names - {manifest} | frames | {"manifest.json", REVIEW}
     assert {path.stat().st_mode & 0o222 for path in kept.values()} == {0}
     for name in names - {manifest}:
         assert kept[name].read_bytes() == (month.outputs / name).read_bytes(), name
@@ -380,6 +382,7 @@ def test_the_same_inputs_give_the_same_bytes_apart_from_run_and_times(month: Mon
         text = data.decode().replace(run, "RUN").replace(str(of.inputs.parent), "FOLDER")
         text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "TIME", text)
         document = json.loads(text)
+        document["dagster_run_id"] = "RUN"
         for entry in document.get("files", []):
             if entry["kind"] == "review":
                 entry["sha256"] = entry["bytes"] = "REVIEW"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import dagster as dg
+import pytest
 
 from billing_pipeline.engine.period import Period
 from billing_pipeline.instance import prepare
@@ -74,7 +75,8 @@ class Installation:
     @contextmanager
     def daemon(self, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
         """The real daemon with its code server while the block runs."""
-        prepare(self.home, self.settings)
+        with self._instance_environment():
+            prepare(self.home, self.settings)
         command = [sys.executable, "-m", "dagster._daemon", "run", "--module-name", "billing_pipeline.definitions"]
         with self.log.open("ab") as log:
             process = subprocess.Popen(
@@ -122,8 +124,16 @@ class Installation:
 
     def runs(self, **tags: str) -> list[dg.DagsterRun]:
         """The runs of Dagster with these tags, oldest first."""
-        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+        with self._instance_environment(), dg.DagsterInstance.from_config(str(self.home)) as instance:
             return list(instance.get_runs(dg.RunsFilter(tags=tags)))[::-1]
+
+    @contextmanager
+    def _instance_environment(self) -> Iterator[None]:
+        """Dagster's instance reads the URL of its PostgreSQL in the environment of whoever opens it."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            yield
 
     def bytes_of(self, month: str, outputs: Path | None = None) -> dict[str, str]:
         """Hashes of the month's named files, but for the manifest and the review file, which hold times."""

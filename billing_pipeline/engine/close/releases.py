@@ -54,17 +54,21 @@ def adjustment_lines(
     Amounts are positive in both files: a credit memo takes away what it names. `posted` is a day of an open period.
     """
     memo, charged = pl.col("Invoice External ID").str.replace(r"^INV-", "CM-"), pl.col("difference") > 0
-    return differences.with_columns(
-        pl.when(charged).then(pl.lit(INVOICE)).otherwise(pl.lit(CREDIT_MEMO)).alias("kind"),
-        pl.col("Invoice External ID").alias(ORIGINAL),
-        pl.format("{}-R{}", pl.when(charged).then("Invoice External ID").otherwise(memo), pl.lit(number)).alias(
-            "Invoice External ID"
-        ),
-        pl.lit(f"{period.title} Adjustment {number}").alias("Memo"),
-        pl.lit(posted.strftime(date_format)).alias("Transaction Date"),
-        pl.lit(1, pl.Int64).alias("Quantity"),
-        pl.col("difference").abs().alias("Amount"),
-    ).select(*COLUMNS, ORIGINAL, "kind")
+    return (
+        differences.with_columns(
+            pl.when(charged).then(pl.lit(INVOICE)).otherwise(pl.lit(CREDIT_MEMO)).alias("kind"),
+            pl.col("Invoice External ID").alias(ORIGINAL),
+            pl.format("{}-R{}", pl.when(charged).then("Invoice External ID").otherwise(memo), pl.lit(number)).alias(
+                "Invoice External ID"
+            ),
+            pl.lit(f"{period.title} Adjustment {number}").alias("Memo"),
+            pl.lit(posted.strftime(date_format)).alias("Transaction Date"),
+            pl.lit(1, pl.Int64).alias("Quantity"),
+            pl.col("difference").abs().alias("Amount"),
+        )
+        .select(*COLUMNS, ORIGINAL, "kind")
+        .sort("Invoice External ID", "Customer", maintain_order=True)
+    )
 
 
 def posting_date(period: Period, closed: frozenset[Period]) -> date:
