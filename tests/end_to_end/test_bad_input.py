@@ -527,7 +527,7 @@ def test_a_full_disk_leaves_what_was_published_before_and_nothing_half_written(m
     said = month.bill_elsewhere(preexec_fn=full)
     assert said.code == 1
     assert "Traceback" not in said.err
-    assert said.err.startswith("error ")
+    assert "error " in said.err  # not always at its start: the writing library has its own word on the matter
     assert said.err.endswith("; nothing was published\n")
     assert month.published() == published
     assert month.run_sets() == sets

@@ -143,6 +143,7 @@ def test_a_file_that_stood_still_asks_for_one_run_in_its_month_with_its_tags(hou
         "billing/writer": "billing:2026-01",
         "billing/file": "sub/2026.1_usage.csv",
         "billing/sha256": digest(ROWS),
+        "billing/rules_sha256": "",
         "billing/attempt": "1",
     }
 
