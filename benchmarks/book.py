@@ -52,6 +52,11 @@ class Book:
     def rules(self) -> Path:
         return self.folder / "gep_billing_rules.xlsx"
 
+    @property
+    def questionable(self) -> list[str]:
+        """Ids of the partners that people are asked about: without a customer, or without prices."""
+        return [str(_FIRST_PARTNER + number) for number in (*_NO_CUSTOMER, _NO_PRICES)]
+
 
 def write_book(folder: Path, rows: int) -> Book:
     """Write a book of `rows` usage rows into `folder`, a chunk at a time."""

@@ -16,7 +16,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="BILLING_", env_ignore_empty=True, frozen=True)
 
-    data_dir: Path = Field(default=Path("data"), description="state: frames between assets, drafts, locks")
+    data_dir: Path = Field(
+        default=Path("data"), description="state: database, frames between assets, drafts, Dagster's home"
+    )
     usage_dir: str | None = Field(
         default=None,
         description="folder of usage files YYYY.MM_*.csv, or s3://, gs://, az:// (default: <data>/usage)",
@@ -67,7 +69,9 @@ class Settings(BaseSettings):
     slack_token: SecretStr | None = Field(
         default=None, description="Slack's bot token; with slack_channel, instead of a webhook"
     )
-    slack_channel: str | None = Field(default=None, description="channel that the bot token posts to")
+    slack_channel: str | None = Field(
+        default=None, description="id of the channel (C0123456789) that the bot posts to; by a name it cannot look back"
+    )
     slack_api: str = Field(default="https://slack.com/api/", description="address of Slack's Web API")
     ui_url: str = Field(default="http://localhost:3000", description="where people open the pages: links in notices")
     keep_runs_days: int = Field(

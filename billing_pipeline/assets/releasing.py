@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from billing_pipeline.assets.run_set import Evidence
 from billing_pipeline.assets.telling import draft_detail, refusal_notice, release_notice, waiting_notice
 from billing_pipeline.engine.close import FAIL, Sending, Verdict, next_state
-from billing_pipeline.engine.close.states import PUBLISHED, REFUSED, WAITING
+from billing_pipeline.engine.close.states import CLOSED, PUBLISHED, REFUSED, WAITING
 from billing_pipeline.engine.money import total
 from billing_pipeline.engine.period import Period
 from billing_pipeline.reports.notices import run_page
@@ -40,6 +40,7 @@ class MadeOf:
     usage_sha256: str
     rules_sha256: str
     last_decision: int
+    rules: str = ""  # as-of: those the month was released with, whatever the workbook says now
 
 
 def sending(connection: sa.Connection, gate: Gate, made_of: MadeOf, *, differs: bool) -> Sending:
@@ -63,6 +64,8 @@ def move(
     """Move the month on, and post what is told of it, in the caller's transaction."""
     before = months.latest(connection, made_of.period)
     state = next_state(before.state if before else WAITING, state)
+    if state == PUBLISHED and made_of.period in releases.closed_periods(connection):
+        state = CLOSED
     now = datetime.now(UTC)
     months.record(
         connection,
@@ -88,7 +91,12 @@ def note_waiting(
     last = releases.current(connection, made_of.period.previous)
     billed = last.billed if last else None
     notice = waiting_notice(judged, summary, differences, billed, gate.ui_url, made_of.last_decision)
-    detail = {"reasons": list(judged.reasons), "unchanged": judged.unchanged, **draft_detail(summary, differences)}
+    detail = {
+        "reasons": list(judged.reasons),
+        "unchanged": judged.unchanged,
+        "rules": made_of.rules,
+        **draft_detail(summary, differences),
+    }
     move(connection, made_of, run, judged.state, detail, notice)
 
 
@@ -167,8 +175,12 @@ def publish_release(
 
 
 def finish_release(database: Database, outputs: OutputFiles, gate: Gate, period: Period) -> None:
-    """Complete or drop the release that a crash left behind, and remove what else it left half done."""
+    """Complete or drop the release that a crash left behind, and remove what else it left half done.
+
+    The named files of a release that was taken back go, and those of the release before it come back.
+    """
     outputs.clear(period)
+    _withdraw_void(database, outputs, period)
     left = database.run(partial(releases.unfinished, period=period))
     if left is None:
         return
@@ -180,6 +192,17 @@ def finish_release(database: Database, outputs: OutputFiles, gate: Gate, period:
         database.run(partial(_complete, release=left, manifest=manifest, gate=gate))
     outputs.place(manifest)
     database.run(partial(releases.mark, release=left, placed_at=datetime.now(UTC)))
+
+
+def _withdraw_void(database: Database, outputs: OutputFiles, period: Period) -> None:
+    made = database.run(partial(releases.releases_of, period=period))
+    for release in made:
+        if release.state == releases.VOID and release.placed_at:
+            outputs.withdraw(outputs.manifest_of(period, release.run_id))
+            sent = next((found for found in reversed(made) if found.state == releases.PUBLISHED), None)
+            if sent:
+                outputs.place(outputs.manifest_of(period, sent.run_id))
+            database.run(partial(releases.mark, release=release, placed_at=None))
 
 
 def _complete(connection: sa.Connection, release: Release, manifest: dict[str, Any], gate: Gate) -> None:

@@ -1,5 +1,6 @@
 """The inputs of a month: usage file, typed rows, rules with their snapshot, decisions, warnings, review flags."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import polars as pl
 from billing_pipeline.assets.deciding import decisions_preview, recorded_decisions
 from billing_pipeline.assets.metadata import month_asset, preview
 from billing_pipeline.engine.errors import InputError, Problem
+from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.rules import read_workbook, rules_frame, rules_from_frame
 from billing_pipeline.engine.usage import (
     Structure,
@@ -33,17 +35,25 @@ from billing_pipeline.profile import Profile
 from billing_pipeline.reports.review import review_bytes, review_document
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.files import blocks_of, read_whole
-from billing_pipeline.resources.inputs import InputFiles
+from billing_pipeline.resources.inputs import InputFiles, period_of_name
 from billing_pipeline.resources.outputs import OutputFiles
 from billing_pipeline.resources.releases import current
 from billing_pipeline.run_tags import AS_OF, FILE, RULES, SHA256
 
 
 @month_asset("inputs", "The month's usage export: which file, its hash, and proof that it is a whole table.")
-def usage_file(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[InputFiles]) -> pl.DataFrame:
-    """One row: structure_frame. A run that a sensor started is tagged with its file and must find that very content."""
-    name, wanted = context.run.tags.get(FILE), context.run.tags.get(SHA256)
-    path = inputs.usage_path(period_of(context), name)
+def usage_file(
+    context: dg.AssetExecutionContext,
+    inputs: dg.ResourceParam[InputFiles],
+    outputs: dg.ResourceParam[OutputFiles],
+    database: dg.ResourceParam[Database],
+) -> pl.DataFrame:
+    """One row: structure_frame. A run that a sensor started is tagged with its file and must find that very content.
+
+    A released month whose file is gone from the usage folder is read from the copy that its release keeps.
+    """
+    wanted = context.run.tags.get(SHA256)
+    path, kept = _usage_path(context, inputs, outputs, database)
     structure = check_structure(blocks_of(path), path.name)
     if wanted and wanted != structure.sha256:
         message = f"has other contents than when it was taken ({structure.sha256[:16]}…, not {wanted[:16]}…)"
@@ -51,6 +61,7 @@ def usage_file(context: dg.AssetExecutionContext, inputs: dg.ResourceParam[Input
     context.add_output_metadata(
         {
             "file": dg.MetadataValue.path(str(path)),
+            **({"read_from": f"the copy of release {kept}: the usage folder has no such file"} if kept else {}),
             "sha256": structure.sha256,
             "bytes": structure.size,
             "rows": structure.records,
@@ -199,6 +210,33 @@ def review_flags(
         }
     )
     return flags
+
+
+def _usage_path(
+    context: dg.AssetExecutionContext, inputs: InputFiles, outputs: OutputFiles, database: Database
+) -> tuple[Path, int]:
+    """Where the run's usage file is read, and the number of the release whose copy that is: 0 without."""
+    period, tags = period_of(context), context.run.tags
+    try:
+        return inputs.usage_path(period, tags.get(FILE)), 0
+    except InputError:
+        released = database.run(partial(current, period=period))
+        if released is None or not _is_gone(inputs, period, tags, released.usage_sha256):
+            raise
+        files = outputs.set_files(period, released.run_id)
+        return next(path for name, path in files.items() if name.startswith("inputs/") and name.endswith(".csv")), (
+            released.number
+        )
+
+
+def _is_gone(inputs: InputFiles, period: Period, tags: Mapping[str, str], released: str) -> bool:
+    """Whether a release's copy is what the run is about: its very content, or the month, of which no file is there."""
+    if SHA256 in tags:
+        return tags[SHA256] == released
+    try:
+        return period not in {period_of_name(file.name.rpartition("/")[2]) for file in inputs.listing()}
+    except FileNotFoundError:
+        return False  # a folder that is away has lost nothing
 
 
 def review_name(profile: Profile, month: str) -> str:

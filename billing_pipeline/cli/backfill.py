@@ -11,7 +11,20 @@ if TYPE_CHECKING:  # Dagster takes a second to import: a command loads it when i
     from billing_pipeline.engine.period import Period
 
 _MOST = 600  # months; more is a typing mistake
-_STATES = {"published": DONE, "unchanged": DONE, "refused": REFUSED, "failed": FAILED, "bad_input": BAD_INPUT}
+_STATES = {
+    "published": DONE,
+    "closed": DONE,
+    "unchanged": DONE,
+    "refused": REFUSED,
+    "failed": FAILED,
+    "bad_input": BAD_INPUT,
+}
+
+_ADVICE = {
+    "in_review": "billing-pipeline review list --month {month} shows what to decide",
+    "priced": "billing-pipeline publish --month {month} publishes it",
+    "rebill_waiting": "look at the difference; billing-pipeline publish --month {month} sends it as adjustments",
+}
 
 
 def backfill(
@@ -83,6 +96,8 @@ def _print(found: list[dict[str, Any]]) -> None:
         for month in found
     ]
     messages.print(table("Months run again", columns, rows, ("billed", "difference", "seconds")))
-    waiting = [str(month["period"]) for month in found if str(month["state"]) not in _STATES]
-    if waiting:
-        say(f"[yellow]{len(waiting)} wait for a person[/yellow]: billing-pipeline history --month {waiting[0]}")
+    for state, advice in _ADVICE.items():
+        months = [str(month["period"]) for month in found if month["state"] == state]
+        if months:
+            wait = "1 month waits" if len(months) == 1 else f"{len(months)} months wait"
+            say(f"[yellow]{wait}[/yellow] ({state.replace('_', ' ')}): {advice.format(month=months[0])}")

@@ -6,16 +6,14 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
 from typing import Any
 
-import dagster as dg
 from rich.progress import Progress
 
-from billing_pipeline.cli.closing import installed_month, progress_bar, run_month
+from billing_pipeline.cli.closing import installed_month, progress_bar
+from billing_pipeline.cli.drafting import closed_month
 from billing_pipeline.engine.errors import GateError, InputError
 from billing_pipeline.engine.period import Period
-from billing_pipeline.resources import months
 from billing_pipeline.resources.months import MonthEvent
 from billing_pipeline.run_tags import RULES
 
@@ -45,25 +43,18 @@ def run_one(key: str, rules: str) -> dict[str, Any]:
     """One month in this process, as `backfill_months` tells it. Errors are part of the answer, not raised."""
     period, begun = Period.parse(key), time.monotonic()
     try:
-        month = installed_month(period)
-        before = month.database.run(partial(months.latest, period=period))
-        run_month(month, "close_month", Progress(disable=True), {RULES: rules})
-        event = month.database.run(partial(months.latest, period=period))
-        answer = _told(period, event, before)
+        event = closed_month(installed_month(period), Progress(disable=True), {RULES: rules})
+        answer = _told(period, event)
     except InputError as error:
         answer = _came_to(period, "bad_input", str(error))
     except GateError as error:
         answer = _came_to(period, "refused", str(error))
-    except dg.DagsterError as error:
-        answer = _came_to(period, "refused", str(error).splitlines()[0])
     except Exception as error:  # noqa: BLE001  # the other months go on; this one is told as failed
         answer = _came_to(period, "failed", f"{type(error).__name__}: {error}".splitlines()[0])
     return {**answer, "seconds": f"{time.monotonic() - begun:.1f}"}
 
 
-def _told(period: Period, event: MonthEvent | None, before: MonthEvent | None) -> dict[str, Any]:
-    if event is None or event == before:
-        return _came_to(period, "failed", "the run said nothing of the month")
+def _told(period: Period, event: MonthEvent) -> dict[str, Any]:
     detail = event.detail
     billed = detail.get("billed") or detail.get("amounts", {}).get("billed", "")
     state = "unchanged" if detail.get("unchanged") else event.state

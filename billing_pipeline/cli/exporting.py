@@ -9,6 +9,7 @@ import polars as pl
 
 from billing_pipeline.cli.reviewing import Review
 from billing_pipeline.engine.pricing.stake import at_stake
+from billing_pipeline.engine.tables import source_columns
 from billing_pipeline.engine.usage import WITHDRAW, Choice, Decision, cell_problems, kind_of, known_partners
 from billing_pipeline.reports.review_workbook import BLANK, About, FlagRow, partner_label, review_workbook
 
@@ -19,7 +20,7 @@ def exported(review: Review) -> bytes:
         review.month.period.key, review.usage_sha256, review.rules.sha256, review.last_decision, review.usage_name
     )
     partners = [(name, key) for name, key in known_partners(review.usage, review.rules).iter_rows()]
-    columns = [c for c in review.usage.columns if c.isupper() and c not in ("PARTNER_ID", "PARTNER_NAME")]
+    columns = [c for c in source_columns(review.usage.columns) if c not in ("PARTNER_ID", "PARTNER_NAME")]
     title = f"Review of {review.month.period.title}"
     return review_workbook(about, title, list(_rows(review)), partners, columns)
 

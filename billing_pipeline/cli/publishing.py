@@ -1,7 +1,6 @@
 """What the release commands do: approve and run, take back, record, close, read, pack. Prints nothing."""
 
-import getpass
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -10,8 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from billing_pipeline.cli.closing import Month, installed_month, progress_bar, run_month
-from billing_pipeline.engine.close.states import CLOSED, PENDING, PRICED, PUBLISHED, RELEASED
+from billing_pipeline.assets.releasing import finish_release
+from billing_pipeline.cli.closing import Month, installed_month, progress_bar
+from billing_pipeline.cli.drafting import as_drafted, changed_since, closed_month
+from billing_pipeline.engine.close.states import CLOSED, PENDING, PRICED, PUBLISHED
 from billing_pipeline.engine.errors import GateError, InputError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.reports.evidence import write_pack
@@ -20,90 +21,105 @@ from billing_pipeline.resources.leases import billing_lease, lease
 from billing_pipeline.resources.months import MonthEvent
 from billing_pipeline.resources.releases import Release
 from billing_pipeline.resources.reviews import Approval
-from billing_pipeline.run_tags import FILE, SHA256
+from billing_pipeline.run_tags import SHA256
 
-
-def this_person() -> str:
-    """The user of this computer; "" where the system does not know."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return ""
+_PATIENCE = 10.0  # seconds a command waits for a run of the month to end
+_SENT = ("import", "held", "adjustment", "credit_memo")
 
 
 def publish_month(period: Period, by: str, reason: str) -> dict[str, Any]:
-    """Approve the month's waiting draft and run the month; its state then, why it waits, its releases.
+    """Approve the month's waiting draft and run the month; its state then, why it waits, its releases, its files.
 
-    GateError while flags are undecided. A month that never ran, or was refused, is run first.
+    A month that never ran, or was refused, is run first. A draft whose usage file or rules have changed is not approved
+    but made again. GateError while flags are undecided, and when a control failed.
     """
     month = installed_month(period)
     with progress_bar() as progress:
         event = month.database.run(partial(months.latest, period=period))
         if event is None or event.state not in PENDING:
-            run_month(month, "close_month", progress)
-            event = month.database.run(partial(months.latest, period=period))
-        if event and event.state in PENDING:
+            event = closed_month(month, progress)
+        changed = changed_since(month, event) if event.state in PENDING else ""
+        if changed:
+            again = {name: value for name, value in as_drafted(event).items() if name != SHA256}
+            event = closed_month(month, progress, again)
+        elif event.state in PENDING:
             _approve(month, event, by, reason)
-            run_month(month, "close_month", progress, {FILE: event.usage_name, SHA256: event.usage_sha256})
-    return _state_document(month)
+            event = closed_month(month, progress, as_drafted(event))
+    reasons = list(event.detail.get("reasons", []))
+    if event.state in PENDING and event.detail.get("undecided"):
+        raise GateError(f"{period} is not published: {'; '.join(reasons)} (see `review list --month {period}`)")
+    made = month.database.run(partial(releases.releases_of, period=period))
+    last = next((release for release in reversed(made) if release.state == releases.PUBLISHED), None)
+    return {
+        "period": period.key,
+        "state": event.state,
+        "unchanged": bool(event.detail.get("unchanged")),
+        "reasons": [f"{changed} changed since the draft, which was made again: look at it, then publish"]
+        * bool(changed)
+        + reasons,
+        "difference": event.detail.get("difference", ""),
+        "releases": [release_document(release) for release in made],
+        "files": _sent_files(month, last) if last else [],
+    }
 
 
 def void_release(period: Period, number: int | None, by: str, reason: str) -> Release:
-    """Take the month's last release back; GateError when it was imported, InputError when there is none."""
+    """Take the month's last release back; GateError when it was imported, InputError when there is none.
+
+    Killed anywhere, the release is void or not; what its files still lack is done by the month's next run or `void`.
+    """
     month = installed_month(period)
+    now = datetime.now(UTC)
+
+    def work(connection: sa.Connection) -> Release:
+        found = _chosen(connection, period, number)
+        if found.state == releases.VOID and found.voided_at == now:
+            return found  # done already, if the answer to its commit was lost
+        _refuse_void(found, releases.current(connection, period))
+        taken = replace(found, state=releases.VOID, voided_at=now, voided_by=by, void_reason=reason)
+        releases.mark(connection, found, state=releases.VOID, voided_at=now, voided_by=by, void_reason=reason)
+        months.record(connection, _after_void(connection, taken, now))
+        return taken
+
     with _held(month):
-        found = _release(month, number)
-        last = month.database.run(partial(releases.current, period=period))
-        if last is None or found.number != last.number:
-            raise GateError(f"release {found.number} of {period} is not its last one; void the later ones first")
-        if found.imported_at:
-            raise GateError(f"release {found.number} of {period} was imported; only an adjustment can correct it")
-        now = datetime.now(UTC)
-
-        def work(connection: sa.Connection) -> Release | None:
-            changes = {"state": releases.VOID, "voided_at": now, "voided_by": by, "void_reason": reason}
-            releases.mark(connection, found, **changes)
-            before = releases.current(connection, period)
-            state = PUBLISHED if before else PRICED
-            made_of = before or found
-            detail = {"reasons": [f"release {found.number} was voided by {by}: {reason or 'no reason given'}"]}
-            event = MonthEvent(
-                period, state, now, usage_sha256=made_of.usage_sha256, rules_sha256=made_of.rules_sha256,
-                last_decision=made_of.last_decision, detail=detail,
-            )  # fmt: skip
-            months.record(connection, event)
-            return before
-
-        before = month.database.run(work)
-        outputs = month.outputs
-        outputs.withdraw(outputs.manifest_of(period, found.run_id))
-        if before:
-            outputs.place(outputs.manifest_of(period, before.run_id))
-        return _release(month, found.number)
+        finish_release(month.database, month.outputs, month.gate, period)
+        found = month.database.run(work)
+        finish_release(month.database, month.outputs, month.gate, period)
+    return found
 
 
 def import_release(period: Period, number: int | None, by: str) -> Release:
     """Record that the ERP took a release; again does no harm. GateError for one that is void or not yet whole."""
     month = installed_month(period)
-    found = _release(month, number)
-    if found.state != releases.PUBLISHED:
-        raise GateError(f"release {found.number} of {period} is {found.state}; it cannot have been imported")
-    if not found.imported_at:
-        month.database.run(partial(releases.mark, release=found, imported_at=datetime.now(UTC), imported_by=by))
-    return _release(month, found.number)
+    now = datetime.now(UTC)
+
+    def work(connection: sa.Connection) -> Release:
+        found = _chosen(connection, period, number)
+        if found.state != releases.PUBLISHED:
+            raise GateError(f"release {found.number} of {period} is {found.state}; it cannot have been imported")
+        if found.imported_at:
+            return found
+        releases.mark(connection, found, imported_at=now, imported_by=by)
+        return replace(found, imported_at=now, imported_by=by)
+
+    with _held(month):
+        return month.database.run(work)
 
 
 def close_period(period: Period, *, closed: bool, by: str, reason: str) -> None:
-    """Close or reopen the ledger period; a released month shows it as its state."""
+    """Close or reopen the ledger period; a released month that waits for nobody shows it as its state."""
     month = installed_month(period)
     now = datetime.now(UTC)
 
     def work(connection: sa.Connection) -> None:
+        if closed == (period in releases.closed_periods(connection)):
+            return
         releases.set_closed(connection, period, closed=closed, by=by, reason=reason, at=now)
         last = months.latest(connection, period)
-        if last and last.state in RELEASED:
-            detail = {"reasons": [f"{'closed' if closed else 'reopened'} by {by}", *[reason] * bool(reason)]}
-            months.record(connection, _again(last, CLOSED if closed else PUBLISHED, now, detail))
+        if last and last.state in (PUBLISHED, CLOSED):
+            said = f"{'closed' if closed else 'reopened'} by {by}" + (f": {reason}" if reason else "")
+            state = CLOSED if closed else PUBLISHED
+            months.record(connection, replace(last, state=state, at=now, run_id="", detail={"reasons": [said]}))
 
     month.database.run(work)
 
@@ -113,7 +129,7 @@ def history_document(period: Period | None) -> dict[str, Any]:
     database = installed_month(period or Period(2000, 1)).database
 
     def work(connection: sa.Connection) -> tuple[list[Release], list[MonthEvent]]:
-        known = [period] if period else sorted({event.period for event in months.latest_of_all(connection)})
+        known = [period] if period else [event.period for event in months.latest_of_all(connection)]
         return (
             [release for each in known for release in releases.releases_of(connection, each)],
             [event for each in known for event in months.events_of(connection, each)],
@@ -122,46 +138,54 @@ def history_document(period: Period | None) -> dict[str, Any]:
     made, happened = database.run(work)
     return {
         "releases": [release_document(release) for release in made],
-        "events": [
-            {**_plain(asdict(event)), "period": event.period.key, "reasons": list(event.detail.get("reasons", []))}
-            for event in happened
-        ],
+        "events": [{**_document(event), "reasons": list(event.detail.get("reasons", []))} for event in happened],
     }
 
 
 def release_document(release: Release) -> dict[str, Any]:
     """A release as plain values."""
-    return {**_plain(asdict(release)), "period": release.period.key}
+    return _document(release)
 
 
 def write_evidence(period: Period, number: int | None, out: Path) -> dict[str, Any]:
-    """Pack a release's run set and what the database knows of it into one ZIP; how many files it holds."""
+    """Pack a release's run set and what the database knows of it into one ZIP; how many files it holds.
+
+    The database's part ends with the release: what happens later, to the month or its decisions, is of a later one.
+    """
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; give the name of the ZIP file to write")
     month = installed_month(period)
-    found = _release(month, number)
 
-    def work(connection: sa.Connection) -> dict[str, Any]:
-        decided = reviews.history(connection, period, found.usage_sha256)
-        approved = reviews.approvals_of(connection, period, found.usage_sha256)
-        return {
+    def work(connection: sa.Connection) -> tuple[Release, dict[str, Any]]:
+        found = _chosen(connection, period, number)
+        if found.published_at is None:
+            raise GateError(f"release {found.number} of {period} is not complete; run the month again")
+        until, of = found.published_at, (period, found.usage_sha256)
+        happened = [event for event in months.events_of(connection, period) if event.run_id == found.run_id]
+        decided = [made for made in reviews.history(connection, *of) if made.id <= found.last_decision]
+        approved = [given for given in reviews.approvals_of(connection, *of) if given.approved_at <= until]
+        return found, {
             "release": release_document(found),
-            "events": [
-                {**_plain(asdict(event)), "period": period.key} for event in months.events_of(connection, period)
-                if event.usage_sha256 == found.usage_sha256
-            ],
-            "decisions": [{**_plain(asdict(decision)), "period": period.key} for decision in decided],
-            "approvals": [{**_plain(asdict(approval)), "period": period.key} for approval in approved],
-        }  # fmt: skip
+            "events": [_document(event) for event in happened],
+            "decisions": [_document(decision) for decision in decided],
+            "approvals": [_document(approval) for approval in approved],
+        }
 
-    document = month.database.run(work)
-    files = month.outputs.set_files(period, found.run_id)
-    return {"release": found.number, "files": write_pack(out, files, document), "path": str(out)}
+    found, record = month.database.run(work)
+    count = write_pack(out, month.outputs.set_files(period, found.run_id), record)
+    return {"period": period.key, "release": found.number, "files": count, "path": str(out)}
 
 
 def _approve(month: Month, event: MonthEvent, by: str, reason: str) -> None:
-    """Record the approval of the draft as it is decided now; undecided flags still close the gate."""
+    """Record the approval of the draft as it is decided now; GateError when nothing was decided about open flags."""
 
     def work(connection: sa.Connection) -> None:
         last = reviews.last_decision(connection, event.period, event.usage_sha256)
+        undecided = event.detail.get("undecided", 0)
+        if undecided and last <= event.last_decision:
+            waits = "1 flag waits" if undecided == 1 else f"{undecided} flags wait"
+            see = f"`review list --month {event.period}`"
+            raise GateError(f"{event.period} is not published: {waits} for a decision (see {see})")
         reviews.approve(
             connection,
             Approval(event.period, event.usage_sha256, event.rules_sha256, last, by, datetime.now(UTC), reason),
@@ -171,36 +195,51 @@ def _approve(month: Month, event: MonthEvent, by: str, reason: str) -> None:
 
 
 def _held(month: Month) -> Any:
-    return lease(month.database, billing_lease(month.period), seconds=month.gate.lease_seconds)
+    seconds = month.gate.lease_seconds
+    return lease(month.database, billing_lease(month.period), seconds=seconds, wait=_PATIENCE)
 
 
-def _release(month: Month, number: int | None) -> Release:
-    made = month.database.run(partial(releases.releases_of, period=month.period))
-    wanted = [release for release in made if number in (None, release.number)]
-    live = [release for release in wanted if number or release.state == releases.PUBLISHED]
-    if not live:
+def _chosen(connection: sa.Connection, period: Period, number: int | None) -> Release:
+    """The release of that number, or the last one that holds; InputError when there is none."""
+    made = releases.releases_of(connection, period)
+    found = [
+        release for release in made if (release.number == number if number else release.state == releases.PUBLISHED)
+    ]
+    if not found:
         which = f"no release {number}" if number else "no release"
-        raise InputError(f"{month.period} has {which}; billing-pipeline history --month {month.period} lists them")
-    return live[-1]
+        raise InputError(f"{period} has {which}; billing-pipeline history --month {period} lists what there is")
+    return found[-1]
 
 
-def _again(event: MonthEvent, state: str, at: datetime, detail: dict[str, Any]) -> MonthEvent:
-    values = {name: getattr(event, name) for name in MonthEvent.__slots__}
-    return MonthEvent(**{**values, "state": state, "at": at, "detail": detail})
+def _refuse_void(found: Release, last: Release | None) -> None:
+    named = f"release {found.number} of {found.period}"
+    if found.state == releases.VOID:
+        raise GateError(f"{named} is void already")
+    if last is None or found.number != last.number:
+        raise GateError(f"{named} is not its last one; void the later ones first")
+    if found.imported_at:
+        raise GateError(f"{named} was imported; only an adjustment can correct it")
 
 
-def _state_document(month: Month) -> dict[str, Any]:
-    event = month.database.run(partial(months.latest, period=month.period))
-    made = month.database.run(partial(releases.releases_of, period=month.period))
-    return {
-        "period": month.period.key,
-        "state": event.state if event else "waiting_for_usage",
-        "reasons": list(event.detail.get("reasons", [])) if event else [],
-        "releases": [release_document(release) for release in made],
-    }
+def _after_void(connection: sa.Connection, found: Release, now: datetime) -> MonthEvent:
+    """The month as the release before holds it again; without one its draft waits to be published."""
+    before = releases.current(connection, found.period)
+    made_of = before or found
+    published = CLOSED if found.period in releases.closed_periods(connection) else PUBLISHED
+    known = [event for event in months.events_of(connection, found.period) if event.run_id == made_of.run_id]
+    said = f"release {found.number} was voided by {found.voided_by}: {found.void_reason or 'no reason given'}"
+    return replace(known[-1], state=published if before else PRICED, at=now, run_id="", detail={"reasons": [said]})
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
+def _sent_files(month: Month, release: Release) -> list[str]:
+    """What of a release goes to the ERP, or is held back from it."""
+    manifest = month.outputs.manifest_of(release.period, release.run_id)
+    named = [entry["name"] for entry in manifest["files"] if entry["named"] and entry["kind"] in _SENT]
+    return [month.outputs.address(name) for name in named]
+
+
+def _document(fact: Any) -> dict[str, Any]:
+    values = {**asdict(fact), "period": fact.period.key}
     return {
         key: value.isoformat() if isinstance(value, datetime) else str(value) if isinstance(value, Decimal) else value
         for key, value in values.items()

@@ -4,26 +4,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
-from billing_pipeline.cli.console import DONE, WAITING, messages, print_json, safe, say, table
-from billing_pipeline.engine.errors import InputError
+from billing_pipeline.cli.console import DONE, REFUSED, WAITING, messages, print_json, safe, say, table
+from billing_pipeline.cli.options import By, Json, person
 
 if TYPE_CHECKING:  # Dagster takes a second to import: a command loads it when it runs
+    from rich.table import Table
+
     from billing_pipeline.resources.releases import Release
 
-MonthOption = Annotated[str, typer.Option(help="The month, YYYY-MM.")]
+Month = Annotated[str, typer.Option("--month", help="The month, YYYY-MM.")]
 Number = Annotated[int | None, typer.Option("--release", help="Number of the release; default: the last one.")]
-By = Annotated[str | None, typer.Option(help="Who says so; default: the user of this computer.")]
-Reason = Annotated[str, typer.Option(help="Why, for whoever reads the history.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output and nothing else there.")]
+Why = Annotated[str, typer.Option("--reason", help="Why, in a sentence, for whoever reads the history.")]
+_WIDTH = 200  # of a table that goes into a file or a pipe: nothing is cut off there
 
 
-def publish(month: MonthOption, by: By = None, reason: Reason = "", json: Json = False) -> None:
+def publish(month: Month, by: By = None, reason: Why = "", json: Json = False) -> None:
     """Publish a month that waits for it: approve its draft and make the release, now.
 
     For a month that is priced (BILLING_PUBLISH=manual), reviewed to the last flag, or waits as a re-bill; a month that
-    was never run is priced first. Exit code 4: undecided flags, or a control that failed. 3: it still waits, for
-    example for a second approver.
+    was never run is priced first. What would be sent is in the notice, and in the draft that the month's run names in
+    Dagster's pages; when usage or rules have changed since, the draft is made again instead of published.
+
+    Exit code 0: all of the month is published. 3: it still waits, for example for a second approver. 4: refused:
+    undecided flags, a control that failed, a closed ledger period.
 
     [bold]Example[/bold]
 
@@ -32,21 +37,21 @@ def publish(month: MonthOption, by: By = None, reason: Reason = "", json: Json =
     from billing_pipeline.cli.publishing import publish_month
     from billing_pipeline.engine.period import Period
 
-    document = publish_month(Period.parse(month), _person(by), reason)
+    document = publish_month(Period.parse(month), person(by), reason)
     if json:
         print_json(document)
     else:
-        say(f"{document['period']} is [bold]{document['state']}[/bold]" + _list(document["reasons"]))
-        for release in document["releases"][-1:]:
-            say(f"release {release['number']}: {release['difference']} by run {release['run_id']}")
-    raise typer.Exit(DONE if document["state"] == "published" else WAITING)
+        _print_published(document)
+    raise typer.Exit({"published": DONE, "closed": DONE, "refused": REFUSED}.get(document["state"], WAITING))
 
 
-def void(month: MonthOption, release: Number = None, by: By = None, reason: Reason = "", json: Json = False) -> None:
+def void(month: Month, release: Number = None, by: By = None, reason: Why = "", json: Json = False) -> None:
     """Take back the last release of a month, as long as NetSuite has not imported it.
 
-    Its import files are taken away (its run set stays); the release before it, if any, holds again. After that the
-    month waits for `publish`. Exit code 4: the release was imported; then only an adjustment can correct it.
+    Its files are taken away (its run set stays, for `evidence`); the release before it, if any, holds again. After that
+    nothing is sent until somebody calls `publish`.
+
+    Exit code 4: NetSuite has the release; then only an adjustment, which a later release makes, can correct it.
 
     [bold]Example[/bold]
 
@@ -55,12 +60,16 @@ def void(month: MonthOption, release: Number = None, by: By = None, reason: Reas
     from billing_pipeline.cli.publishing import void_release
     from billing_pipeline.engine.period import Period
 
-    taken = void_release(Period.parse(month), release, _person(by), reason)
-    _tell(_document(taken), f"release {taken.number} of {taken.period} is void; its import files are gone", json=json)
+    taken = void_release(Period.parse(month), release, person(by), reason)
+    named = f"release {taken.number} of {taken.period}"
+    back = ", those of the release before it are back" if taken.number > 1 else ""
+    _tell(_document(taken), f"{named} is void: its files are gone{back}", json=json)
 
 
-def imported(month: MonthOption, release: Number = None, by: By = None, json: Json = False) -> None:
-    """Record that NetSuite took a release, so that it is never sent again and can only be adjusted.
+def imported(month: Month, release: Number = None, by: By = None, json: Json = False) -> None:
+    """Record that NetSuite took a release, so that it cannot be taken back any more. Saying so again changes nothing.
+
+    Exit code 4: the release is void.
 
     [bold]Example[/bold]
 
@@ -69,20 +78,20 @@ def imported(month: MonthOption, release: Number = None, by: By = None, json: Js
     from billing_pipeline.cli.publishing import import_release
     from billing_pipeline.engine.period import Period
 
-    taken = import_release(Period.parse(month), release, _person(by))
+    taken = import_release(Period.parse(month), release, person(by))
     _tell(_document(taken), f"release {taken.number} of {taken.period} is imported", json=json)
 
 
 def close(
-    month: MonthOption,
+    month: Month,
     reopen: Annotated[bool, typer.Option("--reopen", help="Take entries of the month again.")] = False,
     by: By = None,
-    reason: Reason = "",
+    reason: Why = "",
     json: Json = False,
 ) -> None:
     """Close the ledger period of a month: later changes of it are posted in the next open month, as adjustments.
 
-    A closed month that was never released is refused until it is reopened.
+    A closed month that was never released is refused until it is reopened; then `publish` runs it.
 
     [bold]Example[/bold]
 
@@ -92,8 +101,8 @@ def close(
     from billing_pipeline.engine.period import Period
 
     period = Period.parse(month)
-    close_period(period, closed=not reopen, by=_person(by), reason=reason)
-    said = "open again" if reopen else "closed"
+    close_period(period, closed=not reopen, by=person(by), reason=reason)
+    said = "open" if reopen else "closed: what changes of it is posted in the next open month"
     _tell({"period": period.key, "closed": not reopen}, f"the ledger period {period} is {said}", json=json)
 
 
@@ -101,6 +110,8 @@ def history(
     month: Annotated[str | None, typer.Option(help="One month, YYYY-MM; default: all.")] = None, json: Json = False
 ) -> None:
     """List releases and runs: hashes of what they were made of, totals, when, by which run, imported or not.
+
+    Hashes are cut to eight digits, times are UTC; --json has them whole.
 
     [bold]Examples[/bold]
 
@@ -120,7 +131,7 @@ def history(
 
 
 def evidence(
-    month: MonthOption,
+    month: Month,
     out: Annotated[Path, typer.Option(help="The ZIP file to write.")],
     release: Number = None,
     json: Json = False,
@@ -154,39 +165,63 @@ def _tell(document: dict[str, Any], text: str, *, json: bool) -> None:
     raise typer.Exit(DONE)
 
 
-def _person(by: str | None) -> str:
-    from billing_pipeline.cli.publishing import this_person
-
-    name = (by or this_person()).strip()
-    if not name:
-        raise InputError("who says so? give a name with --by")
-    return name
-
-
-def _list(reasons: list[str]) -> str:
-    return f": {safe('; '.join(reasons))}" if reasons else ""
+def _print_published(document: dict[str, Any]) -> None:
+    month, state = document["period"], document["state"]
+    why = safe("; ".join(document["reasons"]))
+    if state in ("published", "closed"):
+        last = document["releases"][-1]
+        made = f"release {last['number']}, {last['billed']} billed in all"
+        if document["unchanged"]:
+            say(f"{month} [bold]is as it was sent[/bold]: {made}")
+            return
+        say(f"{month} is [bold]published[/bold]: {made}, by run {safe(last['run_id'])}")
+        if last["number"] > 1:
+            say(f"The difference to what was sent before is {last['difference']}.")
+        for path in document["files"]:
+            say(f"  {safe(path)}")
+    elif state == "refused":
+        say(f"[bold red]{month} is refused[/bold red]: {why}")
+    else:
+        say(f"[yellow]{month} waits[/yellow] ({state.replace('_', ' ')}): {why}")
+        if state == "rebill_waiting":
+            say(f"The difference to what was sent is {document['difference']}.")
 
 
 def _print_history(document: dict[str, Any]) -> None:
     if not document["releases"] and not document["events"]:
         say("Nothing has run yet.")
         return
-    columns = ("month", "release", "state", "published", "billed", "difference", "usage", "rules", "run", "imported")
+    columns = ("month", "no", "state", "published", "billed", "difference", "usage", "rules", "run", "imported")
     rows = [
         (
             release["period"], release["number"], release["state"], _minute(release["published_at"]),
-            release["billed"], release["difference"], release["usage_sha256"][:12], release["rules_sha256"][:12],
+            release["billed"], release["difference"], release["usage_sha256"][:8], release["rules_sha256"][:8],
             release["run_id"], f"{_minute(release['imported_at'])} {release['imported_by']}".strip(),
         )
         for release in document["releases"]
     ]  # fmt: skip
-    messages.print(table("Releases", columns, rows, ("release", "billed", "difference")))
-    messages.print()
+    if rows:
+        _print(table("Releases", columns, rows, ("no", "billed", "difference")))
+        messages.print()
     events = [
-        (event["period"], _minute(event["at"]), event["state"], event["usage_name"], "; ".join(event["reasons"]))
+        (event["period"], _minute(event["at"]), event["state"], event["usage_name"], event["run_id"], _why(event))
         for event in document["events"]
     ]
-    messages.print(table("What happened", ("month", "when (UTC)", "state", "usage file", "why"), events))
+    _print(table("What happened", ("month", "when (UTC)", "state", "usage file", "run", "why"), events))
+
+
+def _print(grid: "Table") -> None:
+    wide = messages.is_terminal or messages.width >= _WIDTH
+    (messages if wide else Console(stderr=True, highlight=False, width=_WIDTH)).print(grid)
+
+
+def _why(event: dict[str, Any]) -> str:
+    detail = event["detail"]
+    if detail.get("unchanged"):
+        return "nothing differs from what was sent"
+    sent = [f"release {detail['number']}"] if "number" in detail else []
+    waits = [f"difference {detail['difference']}"] if event["state"] == "rebill_waiting" else []
+    return "; ".join([*sent, *event["reasons"], *waits])
 
 
 def _minute(at: str | None) -> str:

@@ -1,5 +1,7 @@
 """Declared shapes of the frames that pass between rooms: names, types, units. `conform` checks them at the borders."""
 
+from collections.abc import Iterable
+
 import polars as pl
 from polars._typing import PolarsDataType
 
@@ -54,6 +56,15 @@ PRICED: Schema = {
     "rule_row": pl.UInt32,  # row of the sheet Pricing (usage) or Minimums (true-up)
     "bucket": pl.String,  # billed, held, removed, quarantined
 }
+
+
+def source_columns(columns: Iterable[str]) -> list[str]:
+    """The columns that came with the file, in order: their names hold no small letters, those of computed ones do.
+
+    >>> source_columns(["ER_NAME", "2026", "total_fee"])
+    ['ER_NAME', '2026']
+    """
+    return [column for column in columns if column == column.upper()]
 
 
 def conform(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:

@@ -15,11 +15,11 @@ from billing_pipeline.engine.close.attempts import next_attempt
 from billing_pipeline.engine.close.restarts import Waiting, restart_cause
 from billing_pipeline.engine.close.states import PENDING, REFUSED
 from billing_pipeline.jobs import close_month
-from billing_pipeline.resources import months, reviews
+from billing_pipeline.resources import months, releases, reviews
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.inputs import InputFiles
 from billing_pipeline.resources.months import MonthEvent
-from billing_pipeline.run_tags import ATTEMPT, CAUSE, FILE, RULES_SHA256, SHA256
+from billing_pipeline.run_tags import AS_OF, ATTEMPT, CAUSE, FILE, RULES, RULES_SHA256, SHA256
 from billing_pipeline.sensors.runs import attempts_for, rules_sha256
 from billing_pipeline.settings import Settings
 
@@ -67,11 +67,12 @@ def _wanted(
     instance: dg.DagsterInstance, found: list[_Found], rules: str, settings: Settings, now: datetime
 ) -> Iterator[dg.RunRequest]:
     for one in found:
-        cause = restart_cause(one.waiting, rules, settings.approvers, now)
+        event = one.event
+        as_of = event.detail.get("rules") == AS_OF  # drafted with its release's rules: the workbook is not asked
+        cause = restart_cause(one.waiting, "" if as_of else rules, settings.approvers, now)
         if not cause:
             continue
-        event = one.event
-        tags = {FILE: event.usage_name, SHA256: event.usage_sha256, CAUSE: cause}
+        tags = {FILE: event.usage_name, SHA256: event.usage_sha256, CAUSE: cause, **({RULES: AS_OF} if as_of else {})}
         made = attempts_for(instance, event.period, tags)
         following = next_attempt(made, now, retry_seconds=settings.retry_seconds, limit=settings.attempts)
         if following.step == "due":
@@ -88,12 +89,15 @@ def _waiting(connection: sa.Connection) -> list[_Found]:
         if not event.usage_sha256 or event.state not in PENDING | {REFUSED}:
             continue
         draft = (event.period, event.usage_sha256)
-        made = reviews.history(connection, *draft)
-        last = made[-1] if made else None
+        decided = reviews.history(connection, *draft)
+        last = decided[-1] if decided else None
         number = last.id if last else 0
-        approved = reviews.approvers(connection, *draft, event.rules_sha256, number)
+        earlier = releases.releases_of(connection, event.period)
+        made = sum(release.state != releases.PREPARING for release in earlier)
+        voided = max((release.voided_at for release in earlier if release.voided_at), default=None)
+        approved = reviews.approvers(connection, *draft, event.rules_sha256, number, since=voided)
         waiting = Waiting(
-            event.state, event.rules_sha256, event.last_decision, int(event.detail.get("undecided", 0)), number,
+            event.state, event.at, event.rules_sha256, made + 1, event.last_decision, number,
             last.decided_at if last else None, approved,
         )  # fmt: skip
         found.append(_Found(event, waiting))

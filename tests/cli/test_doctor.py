@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import s3fs
 import sqlalchemy as sa
 from dagster._daemon.types import DaemonHeartbeat
 from dagster._utils.error import SerializableErrorInfo
@@ -384,6 +385,7 @@ def test_half_of_slacks_settings_is_told(billing: Billing, installation: Path, m
 def test_an_object_store_that_does_not_answer_is_told(
     billing: Billing, installation: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    s3fs.S3FileSystem.clear_instance_cache()  # a client of this process would keep the environment it was made in
     monkeypatch.setenv("BILLING_STORAGE_URL", "s3://nowhere/billing")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")

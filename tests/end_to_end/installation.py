@@ -115,9 +115,13 @@ class Installation:
 
     def notices(self) -> list[str]:
         """The first lines of what people were told, in order."""
+        return [text.splitlines()[0] for text in self.texts()]
+
+    def texts(self) -> list[str]:
+        """What people were told, in full."""
         path = self.data / "notices.log"
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
-        return [json.loads(line)["text"].splitlines()[0] for line in lines]
+        return [json.loads(line)["text"] for line in lines]
 
     def undelivered(self) -> int:
         return len(self.database.run(outbox.waiting))
@@ -147,6 +151,32 @@ class Installation:
             and "pre_scan" not in path.name
         }
 
+    def amiss(self, month: str) -> list[str]:
+        """What is not as one undisturbed run leaves it: bytes, releases, run sets, what was told; [] when all is."""
+        facts = {
+            "bytes": (self.bytes_of(month), self.undisturbed(month)),
+            "releases": ([release.number for release in self.releases(month)], [1]),
+            "sets": (len(list((self.outputs / "runs" / month).iterdir())), 1),
+            "told": (self.told(month), [release_of(month)]),
+        }
+        return [f"{month} {name}: {found}, not {wanted}" for name, (found, wanted) in facts.items() if found != wanted]
+
+    def undisturbed(self, month: str) -> dict[str, str]:
+        """The hashes of the month's files as the ad-hoc command writes them, which nobody disturbs."""
+        out = self.folder / "undisturbed"
+        done = self.command("bill", "--inputs-dir", self.usage_dir, "--outputs-dir", out, "--month", month)
+        assert done.returncode == 0, done.stderr
+        return self.bytes_of(month, out)
+
+    def told(self, month: str) -> list[str]:
+        """The notices about a month, in order."""
+        return [text for text in self.notices() if Period.parse(month).title in text]
+
+    def leftovers(self) -> list[str]:
+        """Half written files, and drafts that nobody will publish any more."""
+        drafts = [str(path) for path in (self.data / "drafts").rglob("*") if path.is_file()]
+        return self.half_written() + drafts
+
     def half_written(self) -> list[str]:
         """Files and folders that an unfinished write left anywhere."""
         return [str(path) for path in self.data.rglob("*") if path.name.endswith((".part", ".tmp"))]
@@ -160,6 +190,11 @@ class Installation:
             time.sleep(0.2)
         tail = self.log.read_text("utf-8", "replace")[-4000:] if self.log.exists() else ""
         raise AssertionError(f"nothing came within {seconds} s; the daemon's log ends:\n{tail}")
+
+
+def release_of(month: str) -> str:
+    """What is told of a month's first release."""
+    return f"✅ {Period.parse(month).title} is published"
 
 
 def content(month: str, *rows: Row) -> bytes:

@@ -72,12 +72,16 @@ def test_a_missing_column_is_named(month: Month, column: str) -> None:
 
 
 def test_extra_columns_are_carried_through_to_the_reports(month: Month) -> None:
-    month.usage({**GOOD, "Sales Region": "EMEA", "note": "=1+1"})
+    """Whatever they are called: a number, a name of ours, or the name that another column gets in the reports."""
+    extra = {"Sales Region": "EMEA", "note": "=1+1", "2026": "yes", "Total Fee": "99", "Active Contractors": "3"}
+    month.usage({**GOOD, **extra, "NUMBER_ACTIVE_CONTRACTORS": "2"})
     billed(month)
     (source,) = sheet(month.outputs / MASTER, "Source Data")
-    assert (source["SALES_REGION"], source["NOTE"]) == ("EMEA", "=1+1")
+    shown = {"SALES_REGION": "EMEA", "NOTE": "=1+1", "2026": "yes", "TOTAL_FEE": "99", "ACTIVE_CONTRACTORS": "3"}
+    assert {name: source[name] for name in shown} == shown
+    assert source["total_fee"] == 15
     (detail,) = sheet(month.outputs / "gep_partner_details/Acme/Acme - 2026.01.xlsx", "Fee Detail")
-    assert detail["SALES_REGION"] == "EMEA"
+    assert (detail["SALES_REGION"], detail["2026"], detail["total_fee"]) == ("EMEA", "yes", 15)
 
 
 def test_headers_that_mean_the_same_column_are_refused(month: Month) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_pipeline.engine.period import Period
-from tests.end_to_end.installation import Installation
+from tests.end_to_end.installation import Installation, release_of
 
 HOOK = Path(__file__).with_name("killing")
 MONTHS = [f"2025-{month:02d}" for month in range(1, 13)]
@@ -41,35 +40,12 @@ def spread(first: int, last: int, wanted: int) -> set[int]:
     return {first + round(n * (last - first) / (wanted - 1)) for n in range(wanted)}
 
 
-def release_of(month: str) -> str:
-    """What is told of a month's release."""
-    return f"✅ {Period.parse(month).title} is published"
-
-
-def undisturbed(there: Installation, month: str) -> dict[str, str]:
-    """The hashes of the month's files as the ad-hoc command writes them, which nobody kills."""
-    out = there.folder / "undisturbed"
-    done = there.command("bill", "--inputs-dir", there.usage_dir, "--outputs-dir", out, "--month", month)
-    assert done.returncode == 0, done.stderr
-    return there.bytes_of(month, out)
-
-
 def check(there: Installation, month: str) -> None:
     """The month was killed, and everything is as if it had not been: same bytes, one release, one set, one notice."""
     runs = there.runs(**{"dagster/partition": month})
     assert runs[0].status.value == "FAILURE", month
     assert all(run.status.value == "SUCCESS" for run in runs[1:]), month
-    assert there.bytes_of(month) == undisturbed(there, month), month
-    assert [release.number for release in there.releases(month)] == [1], month
-    title = Period.parse(month).title
-    assert [text for text in there.notices() if title in text] == [release_of(month)], month
-    assert len(list((there.outputs / "runs" / month).iterdir())) == 1, month
-
-
-def leftovers(there: Installation) -> list[str]:
-    """Half written files, and drafts that nobody will publish any more."""
-    drafts = [str(path) for path in (there.data / "drafts").rglob("*") if path.is_file()]
-    return there.half_written() + drafts
+    assert there.amiss(month) == []
 
 
 @pytest.mark.timeout(400)
@@ -83,7 +59,7 @@ def test_a_killed_run_leaves_no_trace(tmp_path: Path) -> None:
         billed(there, MONTHS[1:4], points)
     for month in points:
         check(there, month)
-    assert leftovers(there) == []
+    assert there.leftovers() == []
 
 
 @pytest.mark.slow
@@ -103,6 +79,6 @@ def test_killed_at_eighty_points_a_run_leaves_no_trace(tmp_path: Path) -> None:
             billed(there, list(at), at)
         for month in at:
             check(there, month)
-        assert leftovers(there) == []
+        assert there.leftovers() == []
         killed += len(at)
     assert killed >= 50

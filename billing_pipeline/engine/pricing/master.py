@@ -7,6 +7,7 @@ import polars as pl
 
 from billing_pipeline.engine.cells import key_text, month_day_year, parse_dates
 from billing_pipeline.engine.money import AMOUNT
+from billing_pipeline.engine.tables import source_columns
 from billing_pipeline.engine.usage.flags import NO_BILLING_TRIGGER, early_cancellation
 from billing_pipeline.engine.usage.reading import LEGACY
 
@@ -56,7 +57,7 @@ def master_order(fact: pl.DataFrame) -> pl.DataFrame:
 
 def source_data(ordered: pl.DataFrame) -> pl.DataFrame:
     """The sheet `Source Data` from master_order(): the reference's columns, extra usage columns, then ours."""
-    usage = [column for column in ordered.columns if column.isupper() and column not in (*_ORDER, *LEGACY)]
+    usage = [column for column in source_columns(ordered.columns) if column not in (*_ORDER, *LEGACY)]
     known = [column for column in _ORDER if column in ordered.columns]
     return ordered.select(*known, *sorted(usage), *_OURS)
 

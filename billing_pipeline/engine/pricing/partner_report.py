@@ -13,7 +13,7 @@ import polars as pl
 from billing_pipeline.engine.cells import COUNT, key_text, parse_numbers
 from billing_pipeline.engine.money import AMOUNT, total
 from billing_pipeline.engine.pricing.figures import grouped_price_text, quantity_text
-from billing_pipeline.engine.tables import Schema
+from billing_pipeline.engine.tables import Schema, source_columns
 from billing_pipeline.engine.usage.reading import LEGACY
 
 FIGURES: Schema = {
@@ -121,7 +121,7 @@ def _partner_facts(usage: pl.DataFrame) -> pl.DataFrame:
 
 
 def _detail_frame(usage: pl.DataFrame) -> pl.DataFrame:
-    columns = [column for column in usage.columns if column.isupper() and column not in LEGACY]
+    columns = [column for column in source_columns(usage.columns) if column not in LEGACY]
     numbers = []
     for column in _COUNTS:
         if column in columns:
@@ -131,6 +131,8 @@ def _detail_frame(usage: pl.DataFrame) -> pl.DataFrame:
     fees = ("er_fee", "iu_fee", "next_day_er_fee", "next_day_iu_fee", "total_fee")
     users = usage["users"].alias("TOTAL_INDIVIDUAL_USERS")
     detail = usage.select("partner_key", *columns, *fees).with_columns(users, *numbers)
+    if "ACTIVE_CONTRACTORS" in columns:  # the file has another column of that name
+        return detail
     return detail.rename({"NUMBER_ACTIVE_CONTRACTORS": "ACTIVE_CONTRACTORS"}, strict=False)
 
 

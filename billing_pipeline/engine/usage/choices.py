@@ -14,6 +14,7 @@ from billing_pipeline.engine.cells import key_text, parse_dates
 from billing_pipeline.engine.errors import printable
 from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.rules import Rules, partner_names
+from billing_pipeline.engine.tables import source_columns
 from billing_pipeline.engine.usage.decisions import DATED, FIX, MOVED, fixed_rows
 from billing_pipeline.engine.usage.reading import cell_problems
 from billing_pipeline.engine.usage.review import WITHDRAW
@@ -61,7 +62,7 @@ def checked(
     """
     taken: list[Wish] = []
     faults: list[Fault] = []
-    columns = [c for c in usage.columns if c.isupper() and c not in ("PARTNER_ID", "PARTNER_NAME")]
+    columns = [c for c in source_columns(usage.columns) if c not in ("PARTNER_ID", "PARTNER_NAME")]
     known = _Partners(partners)
     for index, wish in enumerate(wishes):
         found = list(_faults(index, wish, columns))

@@ -9,6 +9,7 @@ import polars as pl
 
 from billing_pipeline.engine.cells import parse_dates
 from billing_pipeline.engine.period import Period
+from billing_pipeline.engine.tables import source_columns
 from billing_pipeline.engine.usage.reading import other_month_problem, typed_cells
 
 FIX = "fix_cell"
@@ -73,7 +74,7 @@ def corrected(usage: pl.LazyFrame, decisions: pl.DataFrame, period: Period) -> p
     Line and position stay; removed rows stay as they came, and so do rows that nobody corrected.
     """
     removed = decisions.filter(pl.col("action") == "remove")["position"]
-    known = [c for c in usage.collect_schema().names() if c.isupper() and c not in _DECIDED_COLUMNS]
+    known = [c for c in source_columns(usage.collect_schema().names()) if c not in _DECIDED_COLUMNS]
     fixes = decisions.filter(
         (pl.col("action") == FIX) & pl.col("cell").is_in(known) & ~pl.col("position").is_in(removed.implode())
     ).unique(["position", "cell"], keep="last", maintain_order=True)
@@ -134,7 +135,7 @@ def _changed_rows(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
 
 def _fixed_cells(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     """One row per corrected cell, with its position: a source cell that differs for no other reason."""
-    cells = [c for c in before.columns if c.isupper() and c not in _DECIDED_COLUMNS]
+    cells = [c for c in source_columns(before.columns) if c not in _DECIDED_COLUMNS]
     dated = after.filter(pl.col("decision").is_in(DATED))["position"]
     both = [
         frame.select("position", *cells).unpivot(on=cells, index="position", variable_name="Cell", value_name=name)

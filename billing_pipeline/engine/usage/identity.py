@@ -9,6 +9,7 @@ from hashlib import sha256
 import polars as pl
 
 from billing_pipeline.engine.cells import key_text
+from billing_pipeline.engine.tables import source_columns
 
 _SEPARATOR = "\x1f"
 
@@ -17,7 +18,7 @@ def row_identities(usage: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:
     """Columns position, row_id for the rows at `positions`: 20 hex digits of SHA-256 over the row's cells as text,
     joined with U+001F in column order, and `#n` for the n-th row of the file with the same cells (n from 2).
     """
-    cells = [pl.col(column).fill_null("") for column in usage.columns if column.isupper()]
+    cells = [pl.col(column).fill_null("") for column in source_columns(usage.columns)]
     wanted = usage.filter(pl.col("position").is_in(positions.implode()))
     twins = usage.join(wanted.select("ER_ID", "PARTNER_ID").unique(), on=["ER_ID", "PARTNER_ID"], nulls_equal=True)
     texts = (
