@@ -1,6 +1,6 @@
 """The end of a month: its controls as asset checks, what changed of what was sent, and the manifest behind the gate."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -47,7 +47,7 @@ from billing_pipeline.resources import releases
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.gate import Gate
 from billing_pipeline.resources.outputs import OutputFiles, run_of
-from billing_pipeline.run_tags import FILE
+from billing_pipeline.run_tags import FILE, RULES
 
 
 @dg.multi_asset_check(
@@ -69,7 +69,7 @@ def control_checks(
     period, run = period_of(context), run_of(context)
     stored = pl.read_parquet(outputs.draft_folder(period, run) / CONTROLS_FILE)
     if gate.releases and FAIL in stored["Status"]:
-        made_of = _refused(outputs, period)
+        made_of = _refused(outputs, period, context.run.tags)
         note = partial(note_refusal, gate=gate, made_of=made_of, run=run, dagster_run=context.run.run_id)
         database.run(partial(note, controls=stored))
     for row in stored.iter_rows(named=True):
@@ -156,8 +156,9 @@ def manifest(
     judged_by = {**drafted, "controls": controls, "priced_rows": first}
     refuse_mixed_drafts(draft_id(usage_file, rules, decisions), judged_by)
     usage = usage_file.select("name", "path", "sha256", "size", "records").row(0, named=True)
+    place = context.run.tags.get(FILE, usage["name"])
     made_of = MadeOf(
-        period, context.run.tags.get(FILE, usage["name"]), usage["sha256"], rules.sha256, _last_decision(context)
+        period, place, usage["sha256"], rules.sha256, _last_decision(context), context.run.tags.get(RULES, "")
     )
     sent = database.run(partial(releases.current, period=period))
     refuse_other_release(adjustments, sent)
@@ -205,14 +206,15 @@ def manifest(
     )
 
 
-def _refused(outputs: OutputFiles, period: Period) -> MadeOf:
-    """What the refused draft was made of, from the frames of the run that its checks belong to."""
+def _refused(outputs: OutputFiles, period: Period, tags: Mapping[str, str]) -> MadeOf:
+    """What the refused draft was made of, from the frames of the run that its checks belong to, and its tags."""
     frames = {
         name: pl.read_parquet(outputs.frame_path(name, period), columns=["name", "sha256"])
         for name in ("usage_file", "billing_rules")
     }
     usage, rules = frames["usage_file"], frames["billing_rules"]
-    return MadeOf(period, usage["name"].item(), usage["sha256"].item(), rules["sha256"].item(), 0)
+    name = tags.get(FILE, usage["name"].item())
+    return MadeOf(period, name, usage["sha256"].item(), rules["sha256"].item(), 0, tags.get(RULES, ""))
 
 
 def _shown(document: dict[str, Any], path: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from billing_pipeline.engine.close.states import PENDING
 from billing_pipeline.engine.errors import GateError, printable
 from billing_pipeline.resources import months, reviews
 from billing_pipeline.resources.gate import Gate
+from billing_pipeline.resources.releases import releases_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,13 @@ def approved(review: Review, approver: str, reason: str) -> Approved:
             raise GateError(f"nothing of {period} waits for an approval: {state}")
         if reviews.last_decision(connection, period, review.usage_sha256) != review.last_decision:
             raise GateError(f"somebody has just decided about {period}; look at it again, then approve")
-        before = reviews.approvers(connection, *of)
+        voided = [release.voided_at for release in releases_of(connection, period) if release.voided_at]
+        since = max(voided, default=None)  # what was approved before that was taken back
+        before = reviews.approvers(connection, *of, since=since)
         if approver.casefold() in (name.strip().casefold() for name in before):
             raise GateError(f"{printable(approver)} has approved this already; another person has to")
         reviews.approve(connection, reviews.Approval(*of, approver, datetime.now(UTC), reason.strip()))
-        people = reviews.approvers(connection, *of)
+        people = reviews.approvers(connection, *of, since=since)
         same = (event.usage_sha256, event.rules_sha256) == (review.usage_sha256, rules)
         missing = max(max(1, gate.approvers) - len(people), 0)
         return Approved(review, event.state, event.detail if same else {}, people, missing)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from billing_pipeline.assets.releasing import finish_release
 from billing_pipeline.cli.closing import Month, installed_month, progress_bar
 from billing_pipeline.cli.drafting import as_drafted, changed_since, closed_month
-from billing_pipeline.engine.close.states import CLOSED, PENDING, PRICED, PUBLISHED
+from billing_pipeline.engine.close.states import CLOSED, PENDING, PRICED, PUBLISHED, REBILL
 from billing_pipeline.engine.errors import GateError, InputError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.reports.evidence import write_pack
@@ -86,6 +86,27 @@ def void_release(period: Period, number: int | None, by: str, reason: str) -> Re
         found = month.database.run(work)
         finish_release(month.database, month.outputs, month.gate, period)
     return found
+
+
+def dismiss_rebill(period: Period, by: str, reason: str) -> MonthEvent:
+    """Leave what was sent as it is: the difference that waits is not sent. GateError when none waits."""
+    month = installed_month(period)
+    now = datetime.now(UTC)
+
+    def work(connection: sa.Connection) -> MonthEvent:
+        last = months.latest(connection, period)
+        if last is None or last.state != REBILL:
+            raise GateError(f"{period} is {last.state if last else 'not released'}: no re-bill waits to be dismissed")
+        sent = releases.current(connection, period)
+        said = f"the re-bill of {last.usage_name} was dismissed by {by}" + (f": {reason}" if reason else "")
+        rules = sent.rules_sha256 if sent else last.rules_sha256
+        state = CLOSED if period in releases.closed_periods(connection) else PUBLISHED
+        event = replace(last, state=state, at=now, run_id="", rules_sha256=rules, detail={"reasons": [said]})
+        months.record(connection, event)
+        return event
+
+    with _held(month):
+        return month.database.run(work)
 
 
 def import_release(period: Period, number: int | None, by: str) -> Release:

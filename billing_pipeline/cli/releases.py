@@ -45,6 +45,23 @@ def publish(month: Month, by: By = None, reason: Why = "", json: Json = False) -
     raise typer.Exit({"published": DONE, "closed": DONE, "refused": REFUSED}.get(document["state"], WAITING))
 
 
+def dismiss(month: Month, by: By = None, reason: Why = "", json: Json = False) -> None:
+    """Say no to a re-bill: what was sent stays as it is, and the difference is not sent.
+
+    The same usage file is not asked about again; another one, or `backfill`, is. Exit code 4: no re-bill waits.
+
+    [bold]Example[/bold]
+
+      billing-pipeline dismiss --month 2026-01 --reason "the export was wrong"
+    """
+    from billing_pipeline.cli.publishing import dismiss_rebill
+    from billing_pipeline.engine.period import Period
+
+    event = dismiss_rebill(Period.parse(month), person(by), reason)
+    said = {"period": event.period.key, "state": event.state, "reasons": event.detail["reasons"]}
+    _tell(said, f"{event.period} stays as it was sent", json=json)
+
+
 def void(month: Month, release: Number = None, by: By = None, reason: Why = "", json: Json = False) -> None:
     """Take back the last release of a month, as long as NetSuite has not imported it.
 

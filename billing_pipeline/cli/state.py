@@ -19,7 +19,7 @@ from billing_pipeline.resources.database import current_revision
 from billing_pipeline.resources.leases import holders
 from billing_pipeline.resources.months import MonthEvent, latest_of_all
 from billing_pipeline.resources.outbox import waiting
-from billing_pipeline.resources.releases import PREPARING, PUBLISHED, all_releases
+from billing_pipeline.resources.releases import PREPARING, PUBLISHED, VOID, all_releases
 from billing_pipeline.settings import Settings
 
 SUBJECT = "database"
@@ -105,6 +105,8 @@ def _releases(connection: sa.Connection, now: datetime) -> Iterator[Finding]:
     for release in all_releases(connection):
         subject = f"release {release.number} of {release.period}"
         again = f"run close_month for {release.period}: it finishes the release or drops it"
+        if release.state == VOID and release.placed_at:
+            yield Finding(subject, ATTENTION, "is void, but its files are still there", again)
         if release.state == PREPARING:
             yield Finding(subject, ATTENTION, f"was begun {ago(release.prepared_at, now)} and is not complete", again)
         elif release.state == PUBLISHED and release.placed_at is None:

@@ -51,11 +51,14 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def write_through(path: Path, content: bytes) -> None:
-    """Write a file and wait until the disk has it."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    """Write a file and wait until the disk has it. OSError, with the path, when it does not take it."""
+    try:
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:  # of a write it names no file, and people could not tell which disk is full
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -5,6 +5,7 @@ What belongs here: which failures are told, and what of Dagster's error is the c
 failure sensors: those go on to the next run when a failure could not be stored, and it would stay untold.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -30,6 +31,7 @@ _SECONDS = 4  # the daemon looks every five seconds: with five it would skip eve
 _OVERLAP = timedelta(minutes=1)  # looked at again: clocks differ, and a notice is stored once anyway
 _JOBS = (close_month.name, scan_month.name)
 _ENDS = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+_DISK_FULL = re.compile("No space left on device|Disk quota exceeded|is the disk full", re.IGNORECASE)
 _CHECK_FAILED = "DagsterAssetCheckFailedError"
 
 
@@ -82,8 +84,9 @@ def failure_notice(
     period = Period.parse(tags[PARTITION])
     facts = FailureFacts(
         period=period,
-        cause=redacted(ours[0][1] if ours else _unforeseen(found), _secrets(settings)).splitlines(),
+        cause=redacted(_all_of(ours) if ours else _unforeseen(found), _secrets(settings)).splitlines(),
         input_at_fault=input_at_fault,
+        disk_full=not ours and any(_DISK_FULL.search(text) for _, text in found),
         attempt=attempt,
         attempts=settings.attempts,
         usage_name=tags.get(FILE, "").rpartition("/")[2],
@@ -92,6 +95,11 @@ def failure_notice(
     last = "last" if attempt >= settings.attempts else ""  # that nothing more is tried is a fact of its own
     about = [tags.get(SHA256) or run_id, tags.get(RULES_SHA256, "")[:16], last]
     return Notice(":".join(["failed", period.key, *filter(None, about)]), "failed", failed(facts))
+
+
+def _all_of(errors: Iterable[tuple[str, str]]) -> str:
+    """Every text once: usage file and rules workbook may both be wrong, and are read side by side."""
+    return "\n".join(dict.fromkeys(text for _, text in errors))
 
 
 def _unforeseen(errors: Iterable[tuple[str, str]]) -> str:

@@ -14,6 +14,7 @@ from billing_pipeline.assets import releasing
 from billing_pipeline.resources.outputs import OutputFiles
 from tests.installed import IMPORT, Installed
 from tests.literals import company
+from tests.months import MASTER
 
 ADJUSTED = "gep_netsuite/gep_netsuite_adjustments_2026.01_r{}.csv"
 CREDITED = "gep_netsuite/gep_netsuite_credit_memos_2026.01_r{}.csv"
@@ -245,8 +246,7 @@ def at_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def while_files_are_placed(monkeypatch: pytest.MonkeyPatch) -> None:
     def placed_half(self: OutputFiles, *_: Any) -> None:
-        named = next(Path(self.address("gep_netsuite")).glob("*"))
-        named.unlink()
+        Path(self.address(MASTER)).unlink()
         raise ConnectionError("gone")
 
     monkeypatch.setattr(OutputFiles, "_drop_stale", placed_half)
@@ -268,7 +268,8 @@ def test_a_crash_leaves_no_release_or_one(january: Installed, crash: Callable[..
     assert release.placed_at is not None
     (folder,) = january.sets()
     assert folder.name == release.run_id
-    assert (january.outputs / IMPORT).read_bytes() == (folder / IMPORT).read_bytes()
+    for name in (IMPORT, MASTER):
+        assert (january.outputs / name).read_bytes() == (folder / name).read_bytes(), name
     assert january.half_written() == []
 
 
@@ -288,6 +289,8 @@ def test_a_crash_of_an_adjusting_release_leaves_it_made_or_waiting(
     assert (len(january.sets()), january.kinds()) == (2, ["published", "re-bill", "published"])
     assert (january.outputs / IMPORT).read_bytes() == sent
     assert sent_in_all(january) == {"Customer 101": Decimal("19.00"), "Customer 102": Decimal("12.00")}
+    second = january.outputs / "runs" / "2026-01" / january.releases("2026-01")[-1].run_id
+    assert (january.outputs / MASTER).read_bytes() == (second / MASTER).read_bytes()
     assert january.half_written() == []
 
 

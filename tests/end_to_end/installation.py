@@ -35,7 +35,7 @@ class Installation:
     def __init__(self, folder: Path, **more: object) -> None:
         self.folder = folder
         self.usage_dir, self.data, self.home = folder / "usage", folder / "data", folder / "data" / "dagster"
-        self.outputs = self.data / "outputs"
+        self.outputs = Path(str(more.get("outputs_dir", self.data / "outputs")))
         self.log = folder / "daemon.log"
         self.usage_dir.mkdir(parents=True)
         values = {"data_dir": self.data, "usage_dir": self.usage_dir, "poll_seconds": 4, "retry_seconds": 1,
@@ -179,9 +179,10 @@ class Installation:
 
     def half_written(self) -> list[str]:
         """Files and folders that an unfinished write left anywhere."""
-        return [str(path) for path in self.data.rglob("*") if path.name.endswith((".part", ".tmp"))]
+        found = [*self.data.rglob("*"), *self.outputs.rglob("*")]
+        return sorted({str(path) for path in found if path.name.endswith((".part", ".tmp"))})
 
-    def until(self, what: Callable[[], T], seconds: float = 90.0) -> T:
+    def until(self, what: Callable[[], T], seconds: float = 180.0) -> T:
         """The first true answer of `what`; AssertionError with the daemon's last words when it takes too long."""
         give_up = time.monotonic() + seconds
         while time.monotonic() < give_up:

@@ -208,7 +208,7 @@ def test_a_month_that_differs_from_what_was_sent() -> None:
           0 of 1 approvals of the difference to what was sent
         What to do:
         - Approve, if the new amounts are right: `billing-pipeline review approve --month 2026-01`. The difference then leaves as adjustments: invoices for what is more, credit memos for what is less.
-        - Otherwise put the earlier usage file or rules workbook back.
+        - Otherwise leave what was sent as it is: `billing-pipeline dismiss --month 2026-01`
         Open the run: http://localhost:3000/runs/0f1e
         """  # noqa: E501 - as it is sent
     )

@@ -7,10 +7,12 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 import pytest
 
+from billing_pipeline.definitions import defs
 from billing_pipeline.engine.period import Period
 from billing_pipeline.jobs import close_month
 from billing_pipeline.resources import months, releases, reviews
@@ -49,26 +51,14 @@ class Installed:
     def tick(self, **settings: Any) -> tuple[list[dg.RunRequest], str]:
         """What a tick asks for, and what it says when that is nothing."""
         given = {"inputs": self.inputs, "database": self.database}
-        context = dg.build_sensor_context(self.instance, resources=given, definitions=None)
-        found = approvals_sensor(Settings(**settings))(context)
-        assert isinstance(found, dg.SensorResult)
-        reason = found.skip_reason.skip_message if isinstance(found.skip_reason, dg.SkipReason) else found.skip_reason
-        return list(found.run_requests or []), reason or ""
+        with dg.build_sensor_context(self.instance, resources=given, definitions=defs) as context:
+            found = approvals_sensor(Settings(**settings)).evaluate_tick(context)
+        return list(found.run_requests or []), found.skip_message or ""
 
     def ran(self, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
         """The requested run exists and came to this."""
-        self.instance.add_run(
-            dg.DagsterRun(
-                job_name=close_month.name, run_id=dg._utils.make_new_run_id() if False else _id(),
-                tags={**request.tags, "dagster/partition": "2026-01"}, status=status,
-            )
-        )  # fmt: skip
-
-
-def _id() -> str:
-    from uuid import uuid4
-
-    return str(uuid4())
+        tags = {**request.tags, "dagster/partition": "2026-01"}
+        self.instance.add_run(dg.DagsterRun(close_month.name, str(uuid4()), tags=tags, status=status))
 
 
 @pytest.fixture
@@ -92,10 +82,10 @@ def test_an_approved_month_is_run_with_the_very_file_that_was_approved(installed
     ((request,), _) = installed.tick()
     assert request.partition_key == "2026-01"
     assert request.run_key == f"2026-01:{'u' * 16}:approved-0-1-r1:a1"
-    assert request.tags == {
+    assert request.tags.items() >= {
         "billing/file": "2026.01/usage.csv", "billing/sha256": "u" * 64, "billing/cause": "approved-0-1-r1",
-        "billing/attempt": "1", "billing/rules_sha256": RULES,
-    }  # fmt: skip
+        "billing/attempt": "1", "billing/rules_sha256": RULES, "billing/writer": "billing:2026-01",
+    }.items()  # fmt: skip
 
 
 @pytest.mark.parametrize("other", [{"rules_sha256": "other"}, {"usage_sha256": "other"}, {"last_decision": 3}])

@@ -1,5 +1,7 @@
 """Failed runs become notices: which, when, with which words, and never with a secret."""
 
+import errno
+import os
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -122,6 +124,40 @@ def test_any_other_fault_is_told_from_the_second_attempt(watch: Watch) -> None:
     watch.tick()
     assert "  ConnectionError: storage is away\n" in watch.text, "in its words, without what Dagster says around it"
     assert "Attempt: 2 of 5\n" in watch.text
+
+
+def test_inputs_that_are_wrong_side_by_side_are_told_together(watch: Watch) -> None:
+    @dg.asset(partitions_def=MONTHS)
+    def usage_file() -> None:
+        raise InputError(Problem("no such usage file", file="2026.01_usage.csv"))
+
+    @dg.asset(partitions_def=MONTHS)
+    def billing_rules() -> None:
+        raise InputError(Problem("Config workbook not found", file="gep_billing_rules.xlsx"))
+
+    watch.run("close_month", FIRST, usage_file, billing_rules)
+    watch.tick()
+    listed = sorted(line for line in watch.text.splitlines() if line.startswith("  "))
+    assert listed == [
+        "  2026.01_usage.csv: no such usage file",
+        "  gep_billing_rules.xlsx: Config workbook not found",
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/outputs/.staged/1.part"),
+        OSError(errno.EIO, "cannot be written in full; is the disk full?", "/data/frames/priced_rows/2026-01.parquet"),
+        RuntimeError("IO error: No space left on device (os error 28)"),
+    ],
+    ids=["a file", "a frame", "a workbook"],
+)
+def test_a_full_disk_is_told_with_what_helps(watch: Watch, error: Exception) -> None:
+    watch.fails(error, SECOND)
+    watch.tick()
+    assert f"  {type(error).__name__}: {error}\n" in watch.text
+    assert "- Make room on the disk, or let BILLING_OUTPUTS_DIR or BILLING_DATA_DIR name a larger one.\n" in watch.text
 
 
 def test_each_usage_content_is_told_once_whatever_fails_after(watch: Watch) -> None:

@@ -19,7 +19,8 @@ _LINE = ["Customer", "Invoice External ID", "partner_key", "Item", "Description"
 
 
 def line_differences(sent: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """Every invoice line whose amount is not what was sent: the line's names, `before`, `after`, `difference` (AMOUNT).
+    """Every invoice line whose amount is not what was sent: the line's names, `before`, `after`, `difference` (AMOUNT),
+    `invoice_sent` (whether any line of its invoice was sent).
 
     Both frames are of invoice_lines(); held lines were not sent and are not sent now. Order: by invoice and line.
     """
@@ -28,7 +29,9 @@ def line_differences(sent: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     )
     filled = both.with_columns(pl.col("before", "after").fill_null(0).cast(AMOUNT))
     differs = filled.with_columns((pl.col("after") - pl.col("before")).cast(AMOUNT).alias("difference"))
-    return differs.filter(pl.col("difference") != 0).sort(_LINE)
+    known = sent.filter(pl.col("held").is_null())["Invoice External ID"].unique()
+    invoice_sent = pl.col("Invoice External ID").is_in(known.implode()).alias("invoice_sent")
+    return differs.with_columns(invoice_sent).filter(pl.col("difference") != 0).sort(_LINE)
 
 
 def partner_differences(differences: pl.DataFrame) -> pl.DataFrame:
@@ -49,7 +52,8 @@ def partner_differences(differences: pl.DataFrame) -> pl.DataFrame:
 def adjustment_lines(
     differences: pl.DataFrame, period: Period, number: int, posted: date, date_format: str
 ) -> pl.DataFrame:
-    """The lines of release `number`: COLUMNS, the original's external id, `kind` (invoice, credit_memo).
+    """The lines of release `number`: COLUMNS, the original's external id (null: none was sent), `kind` (invoice,
+    credit_memo).
 
     Amounts are positive in both files: a credit memo takes away what it names. `posted` is a day of an open period.
     """
@@ -57,7 +61,7 @@ def adjustment_lines(
     return (
         differences.with_columns(
             pl.when(charged).then(pl.lit(INVOICE)).otherwise(pl.lit(CREDIT_MEMO)).alias("kind"),
-            pl.col("Invoice External ID").alias(ORIGINAL),
+            pl.when("invoice_sent").then("Invoice External ID").alias(ORIGINAL),
             pl.format("{}-R{}", pl.when(charged).then("Invoice External ID").otherwise(memo), pl.lit(number)).alias(
                 "Invoice External ID"
             ),

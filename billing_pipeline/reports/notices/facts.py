@@ -43,7 +43,10 @@ class ControlFacts:
 
 @dataclass(frozen=True, slots=True)
 class FailureFacts:
-    """A run that failed. `attempt` of at most `attempts`; 0: a person started it. `input_at_fault`: a file is wrong."""
+    """A run that failed. `attempt` of at most `attempts`; 0: a person started it.
+
+    `input_at_fault`: a file is wrong; `disk_full`: one could not be written for want of space.
+    """
 
     period: Period
     cause: Sequence[str]
@@ -52,3 +55,4 @@ class FailureFacts:
     attempts: int = 0
     usage_name: str = ""
     page: str = ""
+    disk_full: bool = False

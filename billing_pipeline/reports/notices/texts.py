@@ -88,7 +88,7 @@ def rebill(facts: MonthFacts, differences: Sequence[tuple[str, Decimal]]) -> dic
     todo = [
         f"Approve, if the new amounts are right: `billing-pipeline review approve --month {month.key}`."
         " The difference then leaves as adjustments: invoices for what is more, credit memos for what is less.",
-        "Otherwise put the earlier usage file or rules workbook back.",
+        f"Otherwise leave what was sent as it is: `billing-pipeline dismiss --month {month.key}`",
     ]
     if facts.undecided:
         todo.insert(0, f"Decide the open questions first: `billing-pipeline review export --month {month.key}`")
@@ -137,6 +137,8 @@ def failed(failure: FailureFacts) -> dict[str, Any]:
     month = failure.period
     if failure.input_at_fault:
         todo = ["Correct what is listed and save the file under its name: a changed file is taken by itself."]
+    elif failure.disk_full:
+        todo = ["Make room on the disk, or let BILLING_OUTPUTS_DIR or BILLING_DATA_DIR name a larger one."]
     else:
         todo = ["Open the run and look at its first error. If it means nothing to you, pass this message on."]
     if failure.attempt and failure.attempt < failure.attempts:

@@ -72,6 +72,13 @@ def test_a_held_line_was_not_sent_and_is_charged_when_it_no_longer_is() -> None:
     ]
 
 
+def test_an_invoice_that_was_never_sent_is_not_named_as_an_original() -> None:
+    found = adjusted(SENT, pl.concat([SENT, lines(("Birch", "102", "End Users", "7.00"))]))
+    assert found.select("Invoice External ID", "Original Invoice External ID").rows() == [
+        ("INV-GEP-202601-102-R2", None)
+    ]
+
+
 def test_a_partner_that_moves_to_another_customer_is_credited_there_and_charged_here() -> None:
     found = adjusted(SENT, lines(("Birch", "101", "End Users", "15.00")))
     told = found.select("Customer", "Invoice External ID", "Description", "Amount", "kind").rows()
