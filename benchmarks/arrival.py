@@ -45,7 +45,7 @@ def main() -> None:
     """Bill a month a round, and print what each took."""
     options = _options()
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="billing-arrival-") as name:
+    with tempfile.TemporaryDirectory(prefix="billing-arrival-", ignore_cleanup_errors=True) as name:
         book = write_book(Path(name) / "book", 2 * options.rows)
         there = Installation(Path(name) / "installation", poll_seconds=5)
         (there.usage_dir / book.rules.name).write_bytes(book.rules.read_bytes())

@@ -40,7 +40,7 @@ from billing_pipeline.sensors.runs import attempts_of, rules_sha256
 from billing_pipeline.settings import Settings
 
 _NAME = "usage_files"
-_SHORTEST = 4  # seconds; Dagster's loop looks every five, and would skip every other one of a five-second interval
+_LOOP, _EVERY_LOOP = 5, 4  # seconds; Dagster looks every five, and would skip every other tick of a five-second sensor
 _HASHING_SECONDS = 0.5  # of a tick; what is not reached is hashed at the next one
 _SHOWN = 5
 
@@ -54,7 +54,7 @@ def usage_files_sensor(settings: Settings, clock: Clock = datetime.now) -> dg.Se
     @dg.sensor(
         name=_NAME,
         job=close_month,
-        minimum_interval_seconds=max(_SHORTEST, settings.poll_seconds),
+        minimum_interval_seconds=settings.poll_seconds if settings.poll_seconds > _LOOP else _EVERY_LOOP,
         default_status=dg.DefaultSensorStatus.STOPPED if off else dg.DefaultSensorStatus.RUNNING,
         description="Takes usage files YYYY.MM_*.csv from the usage folder: a file that has stood still between two "
         "looks is billed once, in its month. Copies are skipped, odd files are told, failed runs are tried again.",
