@@ -56,7 +56,8 @@ def main() -> None:
                 status.update(f"round {number + 1} of {options.repeat}")
                 time.sleep(1.7 * number)  # another moment between two looks each time
                 rounds.append(_arrival(there, month, _usage(book, month, options.rows)))
-    console.print(_table(options.rows, rounds))
+    console.print(_machine(options.rows, len(rounds)))
+    console.print(_table(rounds))
 
 
 def _options() -> argparse.Namespace:
@@ -105,11 +106,14 @@ def _arrival(there: Installation, month: str, content: bytes) -> Arrival:
     )
 
 
-def _table(rows: int, rounds: Sequence[Arrival]) -> Table:
+def _machine(rows: int, rounds: int) -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    title = f"{rows:,} rows, {len(rounds)} rounds, {cores} cores{load}; seconds"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+    return f"{rows:,} rows, {rounds} rounds, {cores} cores{load}; seconds:"
+
+
+def _table(rounds: Sequence[Arrival]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=0)
     for heading in ("", "min", "median", "max"):
         table.add_column(heading, justify="left" if not heading else "right")
     names = {

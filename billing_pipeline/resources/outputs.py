@@ -99,7 +99,7 @@ class OutputFiles(RunSets):
         write_whole(described, json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False).encode())
         contents = {str(safe_name(file.name)): file.path for file in files}
         named = {file.name: file.path for file in files if file.named}
-        staged = self.storage.stage(named | {manifest["manifest_name"]: described}, period.key)
+        staged = self.storage.stage(named | {manifest["manifest_name"]: described}, f"{period.key}/{run}")
         try:
             self.storage.commit(set_folder(period, run), contents | {MANIFEST: described}, MANIFEST)
         except BaseException:
@@ -115,7 +115,7 @@ class OutputFiles(RunSets):
         period = Period.parse(manifest["billing_period"])
         described = self._in_set(manifest, [MANIFEST])[MANIFEST]
         stale = self._in_set(manifest, self.stale_files(manifest))
-        self.storage.stage(stale | {manifest["manifest_name"]: described}, period.key).place()
+        self.storage.stage(stale | {manifest["manifest_name"]: described}, f"{period.key}/{manifest['run_id']}").place()
         self._drop_stale(self.manifests(period), {entry["name"] for entry in manifest["files"] if entry["named"]})
 
     def withdraw(self, manifest: dict[str, Any]) -> None:

@@ -209,8 +209,9 @@ class _Copies:
 
     def discard(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-        with suppress(OSError):  # another month's are still there
+        with suppress(OSError):  # others' are still there
             self.folder.parent.rmdir()
+            self.folder.parent.parent.rmdir()
 
 
 def open_storage(place: str, copies: Path) -> Storage:

@@ -376,7 +376,7 @@ def test_ticks_around_the_end_of_a_month_take_the_new_month_from_its_midnight_on
     assert [month for month in requests if month > f"{local - timedelta(days=1):%Y-%m}"] == months
 
 
-@pytest.mark.parametrize(("poll", "interval"), [(1, 4), (4, 4), (5, 5), (1800, 1800)])
+@pytest.mark.parametrize(("poll", "interval"), [(1, 4), (4, 4), (5, 4), (6, 6), (1800, 1800)])
 def test_the_interval_is_that_of_the_settings_but_no_shorter_than_dagster_can(
     build: Build, poll: int, interval: int
 ) -> None:
