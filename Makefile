@@ -71,8 +71,8 @@ $(READY): pyproject.toml requirements/dev.txt
 	@$(BIN)/pip install -qq --no-input --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The lock names exact versions and hashes and no index, so that any mirror will do.
+# The lock names exact versions and hashes and nothing of where they came from, so that any mirror will do.
 define resolve
 $(BIN)/uv pip compile pyproject.toml $(2) --output-file requirements/$(1).txt --quiet --universal --python-version 3.11 \
-  --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --custom-compile-command "make lock" $(ARGS)
+  --generate-hashes --no-strip-extras --custom-compile-command "make lock" $(ARGS)
 endef

@@ -117,9 +117,9 @@ class Settings(BaseSettings):
     def outputs_folder(self) -> Path:
         return self.outputs_dir or self.data_dir / "outputs"
 
-    @property
-    def switched_off(self) -> frozenset[str]:
-        return frozenset(name.strip() for name in self.off.split(",") if name.strip())
+    def status_of(self, name: str) -> str:
+        """Whether a sensor or schedule starts by itself, as Dagster's statuses are called: RUNNING, STOPPED."""
+        return "STOPPED" if name in map(str.strip, self.off.split(",")) else "RUNNING"
 
     @property
     def zone(self) -> ZoneInfo:

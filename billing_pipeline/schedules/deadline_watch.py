@@ -25,14 +25,13 @@ def overdue(now: datetime, deadline_day: int, first: Period) -> Period | None:
 
 def deadline_watch_schedule(settings: Settings) -> dg.ScheduleDefinition:
     """The schedule, running by itself unless it is switched off; daily at 9:00 in the zone of the settings."""
-    off = _NAME in settings.switched_off
 
     @dg.schedule(
         name=_NAME,
         job=close_month,
         cron_schedule="0 9 * * *",
         execution_timezone=settings.timezone,
-        default_status=dg.DefaultScheduleStatus.STOPPED if off else dg.DefaultScheduleStatus.RUNNING,
+        default_status=dg.DefaultScheduleStatus(settings.status_of(_NAME)),
         description=f"Tells once when no usage of last month has come by day {settings.usage_deadline_day}."
         if settings.usage_deadline_day
         else "Does nothing: no deadline for usage files is set (BILLING_USAGE_DEADLINE_DAY).",

@@ -11,13 +11,12 @@ def tidy_daily(settings: Settings) -> dg.ScheduleDefinition:
 
     A run and not a tick: removing can take longer than the minute a tick has, and its log says what went.
     """
-    on = "tidy_daily" not in settings.switched_off
     return dg.ScheduleDefinition(
         name="tidy_daily",
         job=tidy,
         cron_schedule="30 3 * * *",
         execution_timezone=settings.timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
+        default_status=dg.DefaultScheduleStatus(settings.status_of("tidy_daily")),
         description=(
             f"Every day at 03:30 ({settings.timezone}): remove Dagster runs older than {settings.keep_runs_days} days, "
             f"and drafts and run sets of no release older than {settings.keep_run_sets_days} days."

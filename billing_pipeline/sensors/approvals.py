@@ -37,13 +37,12 @@ class _Found:
 
 def approvals_sensor(settings: Settings) -> dg.SensorDefinition:
     """The sensor, running by itself unless it is switched off."""
-    off = _NAME in settings.switched_off
 
     @dg.sensor(
         name=_NAME,
         job=close_month,
         minimum_interval_seconds=_INTERVAL,
-        default_status=dg.DefaultSensorStatus.STOPPED if off else dg.DefaultSensorStatus.RUNNING,
+        default_status=dg.DefaultSensorStatus(settings.status_of(_NAME)),
         description="Runs a waiting month again when it has been approved by as many people as it needs, or when the "
         "rules workbook changed since its run: decisions on rows that are unchanged are kept.",
     )

@@ -18,9 +18,7 @@ def outbox_sensor(settings: Settings) -> dg.SensorDefinition:
     @dg.sensor(
         name="outbox",
         minimum_interval_seconds=_SECONDS,
-        default_status=dg.DefaultSensorStatus.STOPPED
-        if "outbox" in settings.switched_off
-        else dg.DefaultSensorStatus.RUNNING,
+        default_status=dg.DefaultSensorStatus(settings.status_of("outbox")),
         description="Sends stored notices to Slack, or to the log when no Slack is configured; tries again by itself.",
     )
     def outbox(

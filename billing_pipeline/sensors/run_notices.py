@@ -41,9 +41,7 @@ def run_notices_sensor(settings: Settings) -> dg.SensorDefinition:
     @dg.sensor(
         name="run_notices",
         minimum_interval_seconds=_SECONDS,
-        default_status=dg.DefaultSensorStatus.STOPPED
-        if "run_notices" in settings.switched_off
-        else dg.DefaultSensorStatus.RUNNING,
+        default_status=dg.DefaultSensorStatus(settings.status_of("run_notices")),
         description="Tells people about failed runs: at once when an input is at fault, else from the second attempt.",
     )
     def run_notices(context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]) -> dg.SkipReason:

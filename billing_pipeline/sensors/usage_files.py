@@ -49,13 +49,12 @@ Clock = Callable[[tzinfo], datetime]
 
 def usage_files_sensor(settings: Settings, clock: Clock = datetime.now) -> dg.SensorDefinition:
     """The sensor, running by itself unless it is switched off."""
-    off = _NAME in settings.switched_off
 
     @dg.sensor(
         name=_NAME,
         job=close_month,
         minimum_interval_seconds=settings.poll_seconds if settings.poll_seconds > _LOOP else _EVERY_LOOP,
-        default_status=dg.DefaultSensorStatus.STOPPED if off else dg.DefaultSensorStatus.RUNNING,
+        default_status=dg.DefaultSensorStatus(settings.status_of(_NAME)),
         description="Takes usage files YYYY.MM_*.csv from the usage folder: a file that has stood still between two "
         "looks is billed once, in its month. Copies are skipped, odd files are told, failed runs are tried again.",
     )
