@@ -1,8 +1,11 @@
 """An installation in this process: settings by environment, months run by the commands and the job, facts looked at."""
 
+import atexit
 import json
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +33,18 @@ class Installed(Installation):
     """January 2026 with two companies of two partners, 15.00 each, and what becomes of it."""
 
     def __init__(
-        self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **settings: object
+        self,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str] | None = None,
+        **settings: object,
     ) -> None:
         super().__init__(folder, **settings)
         self._monkeypatch = monkeypatch
         for name, value in self.environment.items():
             monkeypatch.setenv(name, value)
-        self.run: Callable[..., Said] = command_line(monkeypatch, capsys)
+        if capsys:
+            self.run: Callable[..., Said] = command_line(monkeypatch, capsys)
         self.users()
 
     def rules(
@@ -72,6 +80,10 @@ class Installed(Installation):
     def close(self, month: str = MONTH, **tags: str) -> MonthEvent:
         """Run the job close_month; what it came to."""
         return closed_month(installed_month(Period.parse(month)), Progress(disable=True), tags)
+
+    def released(self) -> None:
+        """Put January's first release there, as `close` makes it: made once in this process, and copied."""
+        shutil.copytree(_released_once(), self.folder, dirs_exist_ok=True)
 
     def publish(self, *more: object, month: str = MONTH) -> Said:
         return self.run("publish", "--month", month, "--by", "Ana", *more)
@@ -110,3 +122,13 @@ class Installed(Installation):
             (self.outputs / "runs" / month / self.releases(month)[-1].run_id / "manifest.json").read_text("utf-8")
         )
         return document
+
+
+@cache
+def _released_once() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="billing-released-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patched:
+        installed = Installed(folder, patched)
+        assert installed.close().state == "published"
+    return folder

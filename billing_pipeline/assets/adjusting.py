@@ -8,7 +8,7 @@ from billing_pipeline.engine.close.releases import CREDIT_MEMO, INVOICE
 from billing_pipeline.engine.errors import GateError
 from billing_pipeline.engine.invoicing import import_problems, split_lines
 from billing_pipeline.engine.money import AMOUNT, total
-from billing_pipeline.reports.csv_files import csv_bytes
+from billing_pipeline.reports.csv_files import csv_bytes, part_name
 from billing_pipeline.resources.files import write_whole
 from billing_pipeline.resources.releases import Release
 
@@ -28,7 +28,7 @@ def write_adjustments(folder: Path, prefix: str, version: str, lines: pl.DataFra
     for kind, (file_kind, title, id_column) in _FILES.items():
         of_kind = lines.filter(pl.col("kind") == kind).drop("kind")
         for part, piece in enumerate(split_lines(of_kind) if of_kind.height else [], 1):
-            name = f"{prefix}_netsuite/{prefix}_netsuite_{title}_{version}{'' if part == 1 else f'_part{part}'}.csv"
+            name = part_name(f"{prefix}_netsuite/{prefix}_netsuite_{title}_{version}", part)
             write_whole(folder / name, csv_bytes(piece.rename({"Invoice External ID": id_column})))
             _check(folder / name, piece, id_column)
             kinds[name] = file_kind

@@ -21,7 +21,7 @@ from billing_pipeline.engine.usage import apply_decisions, corrected, overrides_
 from billing_pipeline.partitions import period_of
 from billing_pipeline.profile import Profile
 from billing_pipeline.reports.billing import FeeSummary, PartnerWorkbook, write_master_report, write_partner_workbooks
-from billing_pipeline.reports.csv_files import csv_bytes, readable_csv_bytes
+from billing_pipeline.reports.csv_files import csv_bytes, part_name, readable_csv_bytes
 from billing_pipeline.reports.messages import FEE_SUMMARY_NOTE, fee_summary_title
 from billing_pipeline.reports.names import partner_files
 from billing_pipeline.reports.tie_out import read_back
@@ -76,7 +76,7 @@ def netsuite_invoices(
     folder = outputs.draft_folder(period, run_of(context))
     stem = f"{profile.file_prefix}_netsuite/{profile.file_prefix}_netsuite_invoice"
     contents = {
-        f"{stem}_import_{period.dotted}{'' if part == 1 else f'_part{part}'}.csv": (csv_bytes(piece), "import")
+        part_name(f"{stem}_import_{period.dotted}", part): (csv_bytes(piece), "import")
         for part, piece in enumerate(split_lines(ready.select(COLUMNS)), 1)
     }
     if held.height:

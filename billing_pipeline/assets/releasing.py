@@ -90,7 +90,8 @@ def note_waiting(
     """The month waits for people, or all of its draft was sent before: its state, and what they are told."""
     last = releases.current(connection, made_of.period.previous)
     billed = last.billed if last else None
-    notice = waiting_notice(judged, summary, differences, billed, gate.ui_url, made_of.last_decision)
+    draft = (len(releases.releases_of(connection, made_of.period)), made_of.last_decision)
+    notice = waiting_notice(judged, summary, differences, billed, gate.ui_url, draft)
     detail = {
         "reasons": list(judged.reasons),
         "unchanged": judged.unchanged,

@@ -33,19 +33,26 @@ def waiting_notice(
     differences: pl.DataFrame,
     last_month: Decimal | None,
     ui_url: str,
-    last_decision: int,
+    draft: tuple[int, int],
 ) -> Notice | None:
-    """A month waits for people, or is refused: once for each usage file, rules workbook and step of its review."""
+    """A month waits for people, or is refused: once for each usage file, rules workbook and step of its review.
+
+    `draft`: how many releases the month has had, void ones too, and its last decision: a draft after another release
+    was made or taken back is a new one.
+    """
     if judged.unchanged:
         return None
     facts = _facts(summary, last_month, ui_url, reasons=judged.reasons)
     decided = "decided" if not facts.undecided else f"{sum(facts.undecided.values())} open"
     key = ":".join(
-        (judged.state, facts.period.key, summary["usage_file"]["sha256"], summary["rules_file"]["sha256"], decided)
-    )
+        (
+            judged.state, facts.period.key, str(draft[0]), summary["usage_file"]["sha256"],
+            summary["rules_file"]["sha256"], decided,
+        )
+    )  # fmt: skip
     if judged.state == REBILL:
         changed = partner_differences(differences).select("partner_key", "difference").rows()
-        return Notice(f"{key}:{last_decision}", "re-bill", notices.rebill(facts, changed))
+        return Notice(f"{key}:{draft[1]}", "re-bill", notices.rebill(facts, changed))
     if judged.state == PRICED:
         return Notice(key, "billed", notices.billed(facts))
     if judged.state == REFUSED:

@@ -35,7 +35,8 @@ from billing_pipeline.profile import Profile
 from billing_pipeline.reports.review import review_bytes, review_document
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.files import blocks_of, read_whole
-from billing_pipeline.resources.inputs import InputFiles, period_of_name
+from billing_pipeline.resources.inputs import InputFiles, usage_names
+from billing_pipeline.resources.months import latest
 from billing_pipeline.resources.outputs import OutputFiles
 from billing_pipeline.resources.releases import current
 from billing_pipeline.run_tags import AS_OF, FILE, RULES, SHA256
@@ -217,8 +218,9 @@ def _usage_path(
 ) -> tuple[Path, int]:
     """Where the run's usage file is read, and the number of the release whose copy that is: 0 without."""
     period, tags = period_of(context), context.run.tags
+    before = database.run(partial(latest, period=period))
     try:
-        return inputs.usage_path(period, tags.get(FILE)), 0
+        return inputs.usage_path(period, tags.get(FILE), last=before.usage_name if before else ""), 0
     except InputError:
         released = database.run(partial(current, period=period))
         if released is None or not _is_gone(inputs, period, tags, released.usage_sha256):
@@ -234,7 +236,7 @@ def _is_gone(inputs: InputFiles, period: Period, tags: Mapping[str, str], releas
     if SHA256 in tags:
         return tags[SHA256] == released
     try:
-        return period not in {period_of_name(file.name.rpartition("/")[2]) for file in inputs.listing()}
+        return period not in usage_names(file.name for file in inputs.listing())
     except FileNotFoundError:
         return False  # a folder that is away has lost nothing
 

@@ -26,7 +26,7 @@ def closed_month(month: Month, progress: Progress, tags: Mapping[str, str] | Non
     """Run close_month; the event that it left. GateError when a control failed."""
     before = month.database.run(partial(months.latest, period=month.period))
     try:
-        run_month(month, "close_month", progress, _of_file(month, before) | dict(tags or {}))
+        run_month(month, "close_month", progress, tags)
     except dg.DagsterError as error:
         event = month.database.run(partial(months.latest, period=month.period))
         if type(error).__name__ != _CHECK_FAILED or event is None or event == before:
@@ -55,18 +55,6 @@ def changed_since(month: Month, event: MonthEvent) -> str:
     except InputError:
         return ""
     return "" if same else "the usage file"
-
-
-def _of_file(month: Month, last: MonthEvent | None) -> dict[str, str]:
-    """The tag that names the file the month was run with last, where the folder alone does not say which it is."""
-    inputs = _inputs(month)
-    for name in (None, last.usage_name if last else None):
-        try:
-            inputs.usage_path(month.period, name)
-        except InputError:
-            continue
-        return {FILE: name} if name else {}
-    return {}
 
 
 def _inputs(month: Month) -> InputFiles:

@@ -24,9 +24,10 @@ from billing_pipeline.cli.state import stored
 from billing_pipeline.engine.errors import InputError, printable
 from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.rules import check
+from billing_pipeline.engine.usage.arrivals import period_of_name
 from billing_pipeline.partitions import MONTHS
 from billing_pipeline.profile import load_profile
-from billing_pipeline.resources.inputs import InputFiles, input_files, period_of_name
+from billing_pipeline.resources.inputs import InputFiles, input_files, usage_names
 from billing_pipeline.resources.outputs import OutputFiles, output_files
 from billing_pipeline.resources.run_sets import set_folder
 from billing_pipeline.resources.storage import Storage
@@ -115,7 +116,7 @@ def _folder(subject: str, folder: Path, setting: str) -> Finding:
 def _usage(usage: Storage) -> Iterator[Finding]:
     folder, advice = usage.address(), "name it with BILLING_USAGE_DIR; to try the product: billing-pipeline sample"
     try:
-        names = usage.files()
+        names = [file.name for file in usage.listing()]
     except FileNotFoundError:
         yield Finding("usage folder", ATTENTION, f"{folder} does not exist", advice)
         return
@@ -123,26 +124,19 @@ def _usage(usage: Storage) -> Iterator[Finding]:
         found = getattr(error, "strerror", None) or str(error)
         yield Finding("usage folder", ATTENTION, f"{folder} cannot be read: {printable(found, 300)}", advice)
         return
-    months = _by_month(names)
+    months = usage_names(names)
     if months:
         yield Finding("usage folder", FINE, f"{folder}: {listed([str(period) for period in months])}")
     else:
         yield Finding("usage folder", ATTENTION, f"{folder} has no file named YYYY.MM_*.csv", advice)
-    if others := [name for name in names if name.lower().endswith(".csv") and not period_of_name(name)]:
+    beside = [name for name in names if "/" not in name and name.lower().endswith(".csv")]
+    if others := [name for name in beside if not period_of_name(name)]:
         yield Finding("usage folder", NOTE, f"not read: {listed(others)}", "usage files are named YYYY.MM_*.csv")
     for period, files in months.items():
         if len(files) > 1:
             yield Finding(
                 f"usage of {period}", ATTENTION, f"more than one file: {listed(files)}", "keep one of them there"
             )
-
-
-def _by_month(names: list[str]) -> dict[Period, list[str]]:
-    found: dict[Period, list[str]] = {}
-    for name in names:
-        if period := period_of_name(name):
-            found.setdefault(period, []).append(name)
-    return dict(sorted(found.items()))
 
 
 def _rules(inputs: InputFiles) -> Finding:
@@ -199,7 +193,7 @@ def _months(usage: Storage, outputs: OutputFiles, told_of: frozenset[str]) -> It
     """Every month with a usage file or a committed run, but those that are known to wait."""
     billable, files = set(MONTHS.get_partition_keys()), dict[Period, list[str]]()
     with suppress(Exception):  # said of the folder already
-        files = _by_month(usage.files())
+        files = usage_names(file.name for file in usage.listing())
     try:
         committed = outputs.committed_months()
     except Exception:  # noqa: BLE001  # said of the object store already

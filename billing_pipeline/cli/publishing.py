@@ -16,9 +16,11 @@ from billing_pipeline.engine.close.states import CLOSED, PENDING, PRICED, PUBLIS
 from billing_pipeline.engine.errors import GateError, InputError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.reports.evidence import write_pack
-from billing_pipeline.resources import months, releases, reviews
+from billing_pipeline.reports.notices import dismissed, voided
+from billing_pipeline.resources import months, outbox, releases, reviews
 from billing_pipeline.resources.leases import billing_lease, lease
 from billing_pipeline.resources.months import MonthEvent
+from billing_pipeline.resources.outbox import Notice
 from billing_pipeline.resources.releases import Release
 from billing_pipeline.resources.reviews import Approval
 from billing_pipeline.run_tags import SHA256
@@ -79,6 +81,9 @@ def void_release(period: Period, number: int | None, by: str, reason: str) -> Re
         taken = replace(found, state=releases.VOID, voided_at=now, voided_by=by, void_reason=reason)
         releases.mark(connection, found, state=releases.VOID, voided_at=now, voided_by=by, void_reason=reason)
         months.record(connection, _after_void(connection, taken, now))
+        holds = releases.current(connection, period)
+        told = voided(period, found.number, found.billed, holds.number if holds else 0, by, reason)
+        outbox.post(connection, Notice(f"voided:{period.key}:{found.number}", "voided", told), now)
         return taken
 
     with _held(month):
@@ -103,6 +108,9 @@ def dismiss_rebill(period: Period, by: str, reason: str) -> MonthEvent:
         state = CLOSED if period in releases.closed_periods(connection) else PUBLISHED
         event = replace(last, state=state, at=now, run_id="", rules_sha256=rules, detail={"reasons": [said]})
         months.record(connection, event)
+        told = dismissed(period, Decimal(last.detail["difference"]), last.usage_name, by, reason)
+        draft = (last.usage_sha256, last.rules_sha256, last.at.isoformat())
+        outbox.post(connection, Notice(":".join(("dismissed", period.key, *draft)), "dismissed", told), now)
         return event
 
     with _held(month):

@@ -7,9 +7,10 @@ from billing_pipeline.build import local_resources, resources_from
 from billing_pipeline.cli.closing import Month
 from billing_pipeline.engine.errors import InputError
 from billing_pipeline.engine.period import Period
+from billing_pipeline.engine.usage.arrivals import period_of_name
 from billing_pipeline.profile import load_profile
 from billing_pipeline.resources.gate import Gate
-from billing_pipeline.resources.inputs import period_of_name, single_month_of, usage_files
+from billing_pipeline.resources.inputs import single_month_of, usage_files
 from billing_pipeline.settings import RULES_NAME, Settings, load_settings
 
 

@@ -23,3 +23,8 @@ def readable_csv_bytes(frame: pl.DataFrame) -> bytes:
             for text in texts
         )
     )
+
+
+def part_name(stem: str, part: int) -> str:
+    """The name of an import file's part, counted from 1: the first has the plain name."""
+    return f"{stem}.csv" if part == 1 else f"{stem}_part{part}.csv"

@@ -5,7 +5,6 @@ whole, under the state folder.
 """
 
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,9 @@ from billing_pipeline.engine.cells import parse_months
 from billing_pipeline.engine.errors import BillingError, InputError, Problem, printable
 from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.usage import check_structure, source_rows
+from billing_pipeline.engine.usage.arrivals import is_temporary, period_of_name
 from billing_pipeline.resources.files import blocks_of, read_whole
 from billing_pipeline.resources.storage import Storage, Stored, is_url, open_storage, safe_name
-
-_USAGE_NAME = re.compile(r"(\d{4})\.(\d{1,2})_.*\.csv", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +48,11 @@ class InputFiles:
         """Every file below the usage folder, by name. OSError when the folder or the object store is out of reach."""
         return self.usage.listing()
 
-    def usage_path(self, period: Period, name: str | None = None) -> Path:
+    def usage_path(self, period: Period, name: str | None = None, last: str = "") -> Path:
         """A path to read the month's usage at: the file `name` below the usage folder, else the one of the period.
 
-        InputError when there is none, or more than one, or it changes while it is fetched.
+        Of several files the one named `last` is taken, or any of them while all hold the same. InputError when there is
+        none, when they differ, or when one changes while it is fetched.
         """
         if name is not None:
             return self._fetched(name)
@@ -63,12 +62,14 @@ class InputFiles:
             return self.usage_file
         place = self.usage.address()
         try:
-            found = _by_month(self.usage.files()).get(period, [])
+            found = usage_names(file.name for file in self.listing()).get(period, [])
         except FileNotFoundError:
             raise InputError(Problem("Inputs folder not found", file=place)) from None
         if not found:
             raise InputError(Problem(f"no usage file {period.dotted}_*.csv for {period}", file=place))
-        if len(found) > 1:
+        if last in found:
+            return self._fetched(last)
+        if len(found) > 1 and len(set(self.usage.hashes(found).values())) > 1:
             raise InputError(Problem(f"more than one usage file for {period}: {' and '.join(found)}", file=place))
         return self._fetched(found[0])
 
@@ -141,7 +142,16 @@ def usage_files(folder: Path) -> dict[Period, list[Path]]:
     if not folder.is_dir():
         raise InputError(Problem("Inputs folder not found", file=str(folder)))
     names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
-    return {period: [folder / name for name in found] for period, found in _by_month(names).items()}
+    return {period: [folder / name for name in found] for period, found in usage_names(names).items()}
+
+
+def usage_names(names: Iterable[str]) -> dict[Period, list[str]]:
+    """The names of usage files, temporary ones left out, by the month they claim; months in order, names as given."""
+    found: dict[Period, list[str]] = {}
+    for name in names:
+        if (period := period_of_name(name)) and not any(map(is_temporary, name.split("/"))):
+            found.setdefault(period, []).append(name)
+    return dict(sorted(found.items()))
 
 
 def single_month_of(path: Path) -> Period:
@@ -157,22 +167,6 @@ def single_month_of(path: Path) -> Period:
             Problem(f"months in the file: {found}; choose one with --month", file=path.name, cell="FOR_MONTH")
         )
     return Period.of(months[0])
-
-
-def period_of_name(name: str) -> Period | None:
-    """The month a usage file's name claims (`YYYY.MM_*.csv`), if any."""
-    match = _USAGE_NAME.fullmatch(name)
-    if not match or not 1 <= int(match[2]) <= 12 or not 1900 <= int(match[1]) <= 2199:
-        return None
-    return Period(int(match[1]), int(match[2]))
-
-
-def _by_month(names: Iterable[str]) -> dict[Period, list[str]]:
-    found: dict[Period, list[str]] = {}
-    for name in names:
-        if period := period_of_name(name):
-            found.setdefault(period, []).append(name)
-    return dict(sorted(found.items()))
 
 
 def _parted(path: Path) -> tuple[str, str, str]:

@@ -56,11 +56,12 @@ class ObjectStorage:
         names = {key.removeprefix(f"{root}/"): info for key, info in found.items() if info["type"] == "file"}
         return [_stored(name, names[name]) for name in sorted(names) if _is_plain(name)]
 
-    def files(self) -> list[str]:
-        return [name for name in self._entries("", "file") if _is_plain(name)]
-
     def folders(self, folder: str) -> list[str]:
-        return self._entries(folder, "directory")
+        try:
+            entries = self._ask(folder, self.filesystem.ls, self._key(folder), detail=True)
+        except FileNotFoundError:  # there is no empty folder, and no missing one
+            return []
+        return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in entries if entry["type"] == "directory")
 
     def existing(self, names: Iterable[str]) -> list[str]:
         return [stored.name for stored in _each(self._find, names) if stored]
@@ -128,14 +129,6 @@ class ObjectStorage:
 
     def _key(self, name: str) -> str:
         return str(self.filesystem._strip_protocol(self.address(name)))  # how fsspec names objects
-
-    def _entries(self, folder: str, kind: str) -> list[str]:
-        """The last part of the names directly in a folder; there is no empty folder, and no missing one."""
-        try:
-            entries = self._ask(folder, self.filesystem.ls, self._key(folder), detail=True)
-        except FileNotFoundError:
-            return []
-        return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in entries if entry["type"] == kind)
 
     def _find(self, name: str) -> Stored | None:
         try:

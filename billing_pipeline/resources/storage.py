@@ -54,9 +54,6 @@ class Storage(Protocol):
     def listing(self) -> list[Stored]:
         """Every file below the root, by name; FileNotFoundError when the root's folder or bucket is not there."""
 
-    def files(self) -> list[str]:
-        """The names of the files directly in the root, in order; FileNotFoundError as `listing`."""
-
     def folders(self, folder: str) -> list[str]:
         """The names of the folders directly in a folder, in order."""
 
@@ -111,9 +108,6 @@ class LocalStorage:
 
     def listing(self) -> list[Stored]:
         return sorted(_stored_below(self.root, ""), key=lambda stored: stored.name)
-
-    def files(self) -> list[str]:
-        return sorted(entry.name for entry in os.scandir(self.root) if entry.is_file())
 
     def folders(self, folder: str) -> list[str]:
         path = self._path(folder)

@@ -64,8 +64,7 @@ def usage_files_sensor(settings: Settings, clock: Clock = datetime.now) -> dg.Se
         database: dg.ResourceParam[Database],
     ) -> dg.SensorResult:
         now = clock(settings.zone)
-        rules = rules_sha256(inputs)
-        decision = _decision(context, inputs.usage, database, settings, now, rules)
+        decision, rules = _decision(context, inputs, database, settings, now)
         link = f"{settings.ui_url.rstrip('/')}/locations/billing_pipeline/sensors/{_NAME}"
         database.run(lambda connection: _post(connection, decision.told, link, now))
         for line in (*decision.said, *(told.text for told in decision.told)):
@@ -82,12 +81,13 @@ def usage_files_sensor(settings: Settings, clock: Clock = datetime.now) -> dg.Se
 
 def _decision(
     context: dg.SensorEvaluationContext,
-    usage: Storage,
+    inputs: InputFiles,
     database: Database,
     settings: Settings,
     now: datetime,
-    rules: str,
-) -> Decision:
+) -> tuple[Decision, str]:
+    """What follows from this look, and the SHA-256 of the rules workbook, read only when something could be started."""
+    usage = inputs.usage
     memory = read_memory(context.cursor)
     if memory is None:
         context.log.warning("The cursor cannot be read and starts anew; what has been judged is known to the database.")
@@ -95,15 +95,17 @@ def _decision(
     try:
         files = files_of(usage)
     except FolderAwayError as error:
-        return unreachable(memory, str(error), now)
+        return unreachable(memory, str(error), now), ""
     limits = Limits(
         Period.parse(settings.start_month), settings.max_age_months, settings.retry_seconds, settings.attempts
     )
     look = survey(files, now, limits)
     hashes, unreadable = _hashed(usage, [look.files[path] for path in stable(look, memory)])
     judged, released = database.run(_verdicts)
-    attempts = attempts_of(context.instance, open_contents(memory, hashes, judged), rules)
-    return decide(look, memory, Facts(hashes, unreadable, judged, released, attempts), now, limits)
+    contents = open_contents(memory, hashes, judged)
+    rules = rules_sha256(inputs) if contents else ""
+    attempts = attempts_of(context.instance, contents, rules)
+    return decide(look, memory, Facts(hashes, unreadable, judged, released, attempts), now, limits), rules
 
 
 def _hashed(usage: Storage, files: Iterable[Seen]) -> tuple[dict[str, str], dict[str, str]]:

@@ -59,7 +59,7 @@ def test_a_month_without_questions_becomes_its_first_release(january: Installed)
 
 
 def test_the_set_of_a_release_keeps_what_an_auditor_asks_for(january: Installed) -> None:
-    january.close()
+    january.released()
     (folder,) = january.sets()
     usage = folder / "inputs" / "2026.01_usage.csv"
     assert usage.read_bytes() == (january.usage_dir / "2026.01_usage.csv").read_bytes()
@@ -73,7 +73,7 @@ def test_the_set_of_a_release_keeps_what_an_auditor_asks_for(january: Installed)
 
 
 def test_the_same_month_again_makes_and_tells_nothing(january: Installed) -> None:
-    january.close()
+    january.released()
     before = january.bytes_of("2026-01")
     event = january.close()
     assert (event.state, event.detail["unchanged"]) == ("published", True)
@@ -86,7 +86,7 @@ def test_the_same_month_again_makes_and_tells_nothing(january: Installed) -> Non
 
 
 def test_a_changed_usage_file_waits_for_a_person_and_replaces_nothing(january: Installed) -> None:
-    january.close()
+    january.released()
     before = january.bytes_of("2026-01")
     january.users(9, 2)
     event = january.close()
@@ -102,7 +102,7 @@ def test_a_changed_usage_file_waits_for_a_person_and_replaces_nothing(january: I
 
 
 def test_the_same_difference_is_told_once(january: Installed) -> None:
-    january.close()
+    january.released()
     january.users(9)
     january.close()
     january.close()
@@ -110,7 +110,7 @@ def test_the_same_difference_is_told_once(january: Installed) -> None:
 
 
 def test_an_approved_difference_leaves_as_invoices_and_credit_memos_tied_to_the_first(january: Installed) -> None:
-    january.close()
+    january.released()
     sent = (january.outputs / IMPORT).read_bytes()
     january.users(9, 2)
     assert january.publish().code == 0
@@ -131,7 +131,7 @@ def test_an_approved_difference_leaves_as_invoices_and_credit_memos_tied_to_the_
 
 
 def test_the_import_file_of_a_later_release_stays_inside_its_set(january: Installed) -> None:
-    january.close()
+    january.released()
     january.users(9)
     january.publish()
     entry = next(entry for entry in january.manifest()["files"] if entry["kind"] == "import")
@@ -141,7 +141,7 @@ def test_the_import_file_of_a_later_release_stays_inside_its_set(january: Instal
 
 
 def test_a_third_release_carries_the_difference_to_the_second(january: Installed) -> None:
-    january.close()
+    january.released()
     january.users(9, 2)
     january.publish()
     january.users(6, 2)
@@ -161,7 +161,7 @@ def test_a_third_release_carries_the_difference_to_the_second(january: Installed
 
 
 def test_a_usage_file_that_is_put_back_ends_the_waiting(january: Installed) -> None:
-    january.close()
+    january.released()
     january.users(9)
     january.close()
     january.users()
@@ -187,7 +187,7 @@ def test_a_held_line_is_charged_once_its_partner_has_a_customer(january: Install
 
 
 def test_a_partner_that_moves_is_credited_to_the_old_customer_and_charged_to_the_new(january: Installed) -> None:
-    january.close()
+    january.released()
     january.rules(101, 102, names={102: "Birch Holding"})
     assert january.publish().code == 0
     assert sent_in_all(january) == {"Customer 101": Decimal("15.00"), "Birch Holding": Decimal("15.00")}
@@ -199,7 +199,7 @@ def test_an_adjustment_that_cannot_be_imported_is_not_released(
 ) -> None:
     from billing_pipeline.assets import adjusting
 
-    january.close()
+    january.released()
     january.users(9)
     monkeypatch.setattr(
         adjusting, "csv_bytes", lambda lines: lines.with_columns(Customer=pl.lit("")).write_csv().encode()
@@ -210,7 +210,7 @@ def test_an_adjustment_that_cannot_be_imported_is_not_released(
 
 
 def test_adjustments_of_a_closed_month_are_posted_on_the_first_day_of_the_next_open_one(january: Installed) -> None:
-    january.close()
+    january.released()
     for month in ("2026-01", "2026-02"):
         january.run("close", "--month", month)
     january.users(9)
@@ -277,7 +277,7 @@ def test_a_crash_leaves_no_release_or_one(january: Installed, crash: Callable[..
 def test_a_crash_of_an_adjusting_release_leaves_it_made_or_waiting(
     january: Installed, crash: Callable[..., None]
 ) -> None:
-    january.close()
+    january.released()
     sent = (january.outputs / IMPORT).read_bytes()
     january.users(9, 2)
     with pytest.MonkeyPatch.context() as patched:
@@ -295,7 +295,7 @@ def test_a_crash_of_an_adjusting_release_leaves_it_made_or_waiting(
 
 
 def test_a_void_that_was_cut_short_is_finished_by_the_next_run(january: Installed) -> None:
-    january.close()
+    january.released()
     january.users(9, 2)
     january.publish()
     with pytest.MonkeyPatch.context() as patched:
@@ -435,7 +435,7 @@ def test_a_month_that_was_never_released_has_no_copy(january: Installed) -> None
 
 
 def test_a_usage_folder_that_is_away_has_lost_nothing(january: Installed) -> None:
-    january.close()
+    january.released()
     january.usage_dir.rename(january.folder / "elsewhere")
     january.setting("rules_file", january.folder / "elsewhere" / "gep_billing_rules.xlsx")
     said = january.run("backfill", "--from", "2026-01", "--to", "2026-01", "--json")

@@ -35,7 +35,7 @@ def test_a_month_without_usage_is_told_and_the_others_go_on(months: Installed) -
 
 
 def test_a_released_month_is_unchanged_under_its_own_rules_and_waits_under_new_ones(months: Installed) -> None:
-    months.close()
+    months.released()
     months.rules(101, 102, er_fee=20)
     own = backfill(months, "2026-01", "2026-01", "--json")
     assert (own.code, states(own)) == (0, [("2026-01", "unchanged", "0.00")])
@@ -44,7 +44,7 @@ def test_a_released_month_is_unchanged_under_its_own_rules_and_waits_under_new_o
 
 
 def test_what_waits_is_told_with_the_command_that_goes_on(months: Installed) -> None:
-    months.close()
+    months.released()
     months.users(9)
     said = backfill(months, "2026-01", "2026-01")
     assert (said.code, said.out) == (3, "")
@@ -55,7 +55,7 @@ def test_what_waits_is_told_with_the_command_that_goes_on(months: Installed) -> 
 
 
 def test_of_several_files_of_a_month_the_one_that_was_billed_is_taken(months: Installed) -> None:
-    months.close()
+    months.released()
     (months.usage_dir / "2026.01_copy.csv").write_bytes((months.usage_dir / "2026.01_usage.csv").read_bytes())
     assert states(backfill(months, "2026-01", "2026-01", "--json")) == [("2026-01", "unchanged", "0.00")]
 
@@ -77,7 +77,7 @@ def test_a_range_that_cannot_be_meant_is_bad_input(months: Installed, start: str
 
 
 def test_a_difference_drafted_with_the_rules_of_the_release_is_published_with_them(months: Installed) -> None:
-    months.close()
+    months.released()
     months.rules(101, 102, er_fee=20)
     months.users(9)
     assert states(backfill(months, "2026-01", "2026-01", "--json")) == [("2026-01", "rebill_waiting", "4.00")]

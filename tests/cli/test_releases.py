@@ -39,7 +39,7 @@ def test_publish_says_what_was_made_and_where_the_files_are(january: Installed) 
 
 
 def test_publish_as_json_is_one_document_with_amounts_as_text(january: Installed) -> None:
-    january.publish()
+    january.released()
     january.users(9)
     found = january.publish("--json").document
     assert (found["period"], found["state"], found["reasons"]) == ("2026-01", "published", [])
@@ -80,19 +80,21 @@ def test_publish_makes_the_draft_again_when_its_file_or_rules_have_changed(janua
 
 
 def test_a_release_that_nobody_imported_can_be_taken_back_and_made_again(january: Installed) -> None:
-    january.publish()
+    january.released()
     said = january.run("void", "--month", "2026-01", "--by", "Ana", "--reason", "wrong export")
     assert (said.code, said.err) == (0, "release 1 of 2026-01 is void: its files are gone\n")
     assert (january.state(), january.named(), len(january.sets())) == ("priced", [], 1)
     (taken,) = january.releases("2026-01")
     assert (taken.state, taken.voided_by, taken.void_reason) == ("void", "Ana", "wrong export")
+    assert "release 1 was taken back" in january.last_notice()
+    assert "Reason: wrong export" in january.last_notice()
     assert january.publish().code == 0
     assert [(made.number, made.state) for made in january.releases("2026-01")] == [(1, "void"), (2, "published")]
     assert january.named() == [IMPORT_FILE]
 
 
 def test_taking_back_an_adjustment_brings_the_files_of_the_release_before_back(january: Installed) -> None:
-    january.publish()
+    january.released()
     before = january.bytes_of("2026-01")
     january.users(9)
     january.publish()
@@ -100,12 +102,15 @@ def test_taking_back_an_adjustment_brings_the_files_of_the_release_before_back(j
     assert january.run("void", "--month", "2026-01", "--release", 1).code == 4
     assert january.run("void", "--month", "2026-01").code == 0
     assert (january.bytes_of("2026-01"), january.state()) == (before, "published")
+    assert "Release 1 holds again" in january.last_notice()
+    january.close()
+    assert (january.state(), january.kinds()[-1]) == ("rebill_waiting", "re-bill"), "the same draft is told once more"
     said = january.run("void", "--month", "2026-01", "--release", 2)
     assert (said.code, said.err) == (4, "refused release 2 of 2026-01 is void already\n")
 
 
 def test_an_imported_release_cannot_be_taken_back(january: Installed) -> None:
-    january.publish()
+    january.released()
     first = january.run("imported", "--month", "2026-01", "--release", 1, "--by", "Ana", "--json").document
     again = january.run("imported", "--month", "2026-01", "--by", "Bo", "--json").document
     assert (first["imported_by"], again) == ("Ana", first)
@@ -115,7 +120,7 @@ def test_an_imported_release_cannot_be_taken_back(january: Installed) -> None:
 
 
 def test_a_void_release_cannot_have_been_imported(january: Installed) -> None:
-    january.publish()
+    january.released()
     january.run("void", "--month", "2026-01")
     assert january.run("imported", "--month", "2026-01", "--release", 1).code == 4
 
@@ -138,7 +143,7 @@ def test_what_cannot_be_meant_is_bad_input(january: Installed, command: tuple[ob
 
 
 def test_closing_and_opening_a_period_shows_in_the_month_s_state_once(january: Installed) -> None:
-    january.publish()
+    january.released()
     for _ in range(2):
         assert january.run("close", "--month", "2026-01", "--by", "Controller", "--reason", "final").code == 0
     assert january.state() == "closed"
@@ -150,18 +155,20 @@ def test_closing_and_opening_a_period_shows_in_the_month_s_state_once(january: I
 
 
 def test_a_rebill_that_is_dismissed_leaves_what_was_sent_and_is_not_asked_again(january: Installed) -> None:
-    january.publish()
+    january.released()
     january.users(9)
     january.close()
     said = january.run("dismiss", "--month", "2026-01", "--by", "Ada", "--reason", "wrong export", "--json")
     assert (said.code, january.state(), len(january.releases("2026-01"))) == (0, "published", 1)
     assert said.document["reasons"] == ["the re-bill of 2026.01_usage.csv was dismissed by Ada: wrong export"]
+    assert "the re-bill was dismissed" in january.last_notice()
+    assert "Difference not sent: +4.00" in january.last_notice()
     again = january.run("dismiss", "--month", "2026-01")
     assert again == Said(4, "", "refused 2026-01 is published: no re-bill waits to be dismissed\n")
 
 
 def test_closing_a_period_does_not_hide_that_its_month_waits(january: Installed) -> None:
-    january.publish()
+    january.released()
     january.users(9)
     january.close()
     january.run("close", "--month", "2026-01")

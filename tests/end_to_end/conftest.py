@@ -11,7 +11,7 @@ from tests.postgres import postgres_server, postgres_url
 __all__ = ["postgres_server", "postgres_url"]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Installation:
     """An empty installation, on SQLite or with both databases on a PostgreSQL server."""
     if request.param == "sqlite":

@@ -15,6 +15,9 @@ import pytest
 import requests
 import sqlalchemy as sa
 
+from billing_pipeline.resources import releases
+from billing_pipeline.resources.database import open_database
+from tests.end_to_end.installation import Installation
 from tests.months import COMMAND
 
 STARTED = 60  # seconds that a start may take on a busy machine
@@ -167,14 +170,22 @@ def test_a_taken_port_is_said_before_anything_starts(start: Start, tmp_path: Pat
     assert not (tmp_path / "data" / "dagster" / "dagster.yaml").exists()
 
 
-def test_with_postgres_both_databases_are_there_and_the_server_stops_with_us(start: Start, tmp_path: Path) -> None:
+def test_with_postgres_a_file_is_billed_there_and_the_server_stops_with_us(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    month = Installation(tmp_path / "in", start_month="2025-01", max_age_months=120)
+    monkeypatch.setenv("BILLING_USAGE_DIR", str(month.usage_dir))
+    monkeypatch.setenv("BILLING_POLL_SECONDS", "4")
+    monkeypatch.setenv("BILLING_MAX_AGE_MONTHS", "120")
+    month.drop("2026-01")
     up = start("--postgres").ready()
     urls = dict(re.findall(r"export (\w+)='([^']+)'", up.said.replace("\n", "")))
     up.until(up.is_alive)  # the daemon wrote it into Dagster's storage
     with sa.create_engine(urls["BILLING_DAGSTER_POSTGRES_URL"], poolclass=sa.NullPool).connect() as connection:
         assert connection.scalar(sa.text("SELECT count(*) FROM daemon_heartbeats")) > 0
-    with sa.create_engine(urls["BILLING_DATABASE_URL"], poolclass=sa.NullPool).connect() as connection:
-        assert sa.inspect(connection).has_table("releases")
+    database = open_database(urls["BILLING_DATABASE_URL"])
+    up.until(lambda: len(database.run(releases.all_releases)) == 1)
+    assert (tmp_path / "data" / "outputs" / "gep_netsuite" / "gep_netsuite_invoice_import_2026.01.csv").is_file()
     assert not (tmp_path / "data" / "billing.db").exists()
     assert not (tmp_path / "data" / "dagster" / "history").exists()
     server = int((tmp_path / "data" / "postgres" / "postmaster.pid").read_text().split()[0])

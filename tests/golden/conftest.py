@@ -2,8 +2,6 @@
 
 import importlib.util
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 from billing_pipeline.build import build_defs, local_resources
 from billing_pipeline.profile import Profile
 from billing_pipeline.resources.gate import Gate
+from tests.months import Said, command_line
 
 CASES = Path(__file__).parent / "usage-billing"
 RULES = "gep_billing_rules.xlsx"
@@ -51,15 +50,13 @@ class Outcome:
 Bill = Callable[[str], Outcome]
 
 
-def by_command_line(case: Case, out: Path) -> int:
-    """The installed command, as a user runs it."""
-    command = ["billing-pipeline", "bill", "--inputs-dir", case.inputs, "--outputs-dir", out]
+def by_command_line(case: Case, out: Path, run: Callable[..., Said]) -> int:
+    """The command, as a user runs it."""
     overrides = ["--overrides", case.overrides] if case.overrides else []
-    command[0] = Path(sys.executable).parent / "billing-pipeline"
-    return subprocess.run([*command, *overrides], check=False, capture_output=True).returncode
+    return run("bill", "--inputs-dir", case.inputs, "--outputs-dir", out, *overrides).code
 
 
-def by_assets(case: Case, out: Path) -> int:
+def by_assets(case: Case, out: Path, _: Callable[..., Said]) -> int:
     """The job that the UI and the sensors start; its flags and held lines say whether somebody has to look."""
     resources = local_resources(
         usage_dir=case.inputs,
@@ -90,12 +87,19 @@ def compare() -> ModuleType:
 
 
 @pytest.fixture(params=[by_command_line, by_assets], ids=["command line", "assets"])
-def bill(request: pytest.FixtureRequest, tmp_path: Path, compare: ModuleType) -> Bill:
+def bill(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    compare: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Bill:
     """Bills a case into an empty folder and compares everything that came out."""
+    run = command_line(monkeypatch, capsys)
 
     def billed(name: str) -> Outcome:
         case = Case(CASES / name)
-        code = request.param(case, tmp_path)
+        code = request.param(case, tmp_path, run)
         return Outcome(code, agrees=compare.main(case.folder, tmp_path, False) == 0)
 
     return billed

@@ -214,6 +214,42 @@ def test_a_month_that_differs_from_what_was_sent() -> None:
     )
 
 
+def test_a_release_that_was_taken_back() -> None:
+    first = notices.voided(JANUARY, 1, Decimal("1234.50"), 0, "Ana", "wrong export")
+    assert first["text"] == told(
+        """
+        ↩️ January 2026: release 1 was taken back
+        Period: 2026-01
+        Status: priced
+        Billed by it: 1,234.50
+        By: Ana
+        Reason: wrong export
+        What to do:
+        - Do not import its files; they are gone from the outputs.
+        - When the month is right, publish its draft: `billing-pipeline publish --month 2026-01`
+        """
+    )
+    second = notices.voided(JANUARY, 2, Decimal(9), 1, "Ana", "")["text"].splitlines()
+    assert second[2] == "Status: published, release 1"
+    assert second[-1] == "- Do not import its files. Release 1 holds again, with its files."
+
+
+def test_a_rebill_that_was_dismissed() -> None:
+    message = notices.dismissed(JANUARY, Decimal("-12.5"), "2026.01_usage.csv", "Bo", "agreed with the partner")
+    assert message["text"] == told(
+        """
+        ✋ January 2026: the re-bill was dismissed
+        What was sent stays as it is. The same file and rules are not asked about again.
+        Period: 2026-01
+        Status: published
+        Difference not sent: -12.50
+        By: Bo
+        Reason: agreed with the partner
+        Usage file: 2026.01_usage.csv
+        """
+    )
+
+
 def test_a_refused_month() -> None:
     message = notices.refused(
         JANUARY,
@@ -382,6 +418,8 @@ def every() -> Iterator[dict[str, Any]]:
     yield notices.rebill(facts, [(nasty, Decimal(number)) for number in range(500)])
     yield notices.refused(JANUARY, controls, usage_name=nasty, reasons=[nasty])
     yield notices.failed(FailureFacts(JANUARY, nasty.splitlines(), True, usage_name=nasty))
+    yield notices.voided(JANUARY, 2, Decimal(1), 1, nasty, nasty)
+    yield notices.dismissed(JANUARY, Decimal(1), nasty, nasty, nasty)
     yield notices.deadline(JANUARY, date(2026, 2, 3), nasty)
     yield notices.file_notice("unstable", nasty)
 

@@ -46,7 +46,7 @@ def refusal(error: pytest.ExceptionInfo[InputError]) -> str:
         ("2026.01_usage.csv.part", None),
         ("2026.01_usage.xlsx", None),
         (".~lock.2026.01_usage.csv#", None),
-        ("2026.01_a\nb.csv", None),
+        ("2026.01_a\nb.csv", Period(2026, 1)),
     ],
 )
 def test_a_usage_file_s_name_begins_with_its_month(name: str, period: Period | None) -> None:
@@ -63,12 +63,24 @@ def test_usage_files_are_found_directly_in_the_folder_by_month_in_order(tmp_path
     assert found == {"2025-12": ["2025.12_usage.csv"], "2026-02": ["2026.02_a.csv", "2026.02_b.csv"]}
 
 
-def test_the_one_file_of_the_month_is_the_usage_file(usage: InputFiles) -> None:
-    usage.usage.write("2026.01_usage.csv", b"january")
+@pytest.mark.parametrize("name", ["2026.01_usage.csv", "2026-01/2026.1_usage.csv", "from partner/2026.01_usage.csv"])
+def test_the_one_file_of_the_month_is_the_usage_file_in_whatever_sub_folder(usage: InputFiles, name: str) -> None:
+    usage.usage.write(name, b"january")
     usage.usage.write("2026.02_usage.csv", b"february")
-    usage.usage.write("old/2026.01_usage.csv", b"not directly in the folder")
+    usage.usage.write(".2026.01_usage.csv.part", b"half")
+    usage.usage.write("sync.tmp/2026.01_usage.csv", b"half")
     path = usage.usage_path(JANUARY)
-    assert (path.name, path.read_bytes()) == ("2026.01_usage.csv", b"january")
+    assert (path.name, path.read_bytes()) == (name.rpartition("/")[2], b"january")
+
+
+def test_copies_of_one_file_are_one_and_of_different_files_the_last_one_billed_is_taken(usage: InputFiles) -> None:
+    usage.usage.write("2026.01_a.csv", b"january")
+    usage.usage.write("old/2026.01_a.csv", b"january")
+    assert usage.usage_path(JANUARY).read_bytes() == b"january"
+    usage.usage.write("2026.01_b.csv", b"corrected")
+    assert usage.usage_path(JANUARY, last="2026.01_b.csv").read_bytes() == b"corrected"
+    with pytest.raises(InputError, match="more than one usage file for 2026-01"):
+        usage.usage_path(JANUARY, last="2026.01_gone.csv")
 
 
 def test_on_a_folder_the_usage_file_is_read_where_it_is(tmp_path: Path) -> None:
@@ -83,7 +95,7 @@ def test_no_file_and_two_files_of_a_month_are_refused(usage: InputFiles) -> None
         usage.usage_path(JANUARY)
     assert refusal(none) == f"{place}: no usage file 2026.01_*.csv for 2026-01"
     for name in ("2026.01_b.csv", "2026.1_a.csv"):
-        usage.usage.write(name, b"")
+        usage.usage.write(name, name.encode())
     with pytest.raises(InputError) as two:
         usage.usage_path(JANUARY)
     assert refusal(two) == f"{place}: more than one usage file for 2026-01: 2026.01_b.csv and 2026.1_a.csv"

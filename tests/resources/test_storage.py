@@ -77,10 +77,9 @@ def test_the_listing_has_every_file_below_the_root_with_its_size_and_a_mark_that
     assert storage.listing()[1].version != before[1].version
 
 
-def test_files_and_folders_are_told_apart(storage: Storage) -> None:
+def test_the_folders_of_a_folder_are_known_without_its_files(storage: Storage) -> None:
     for name in ("b.csv", "a.csv", "old/c.csv", "new/d/e.csv"):
         storage.write(name, b"x")
-    assert storage.files() == ["a.csv", "b.csv"]
     assert storage.folders("") == ["new", "old"]
     assert storage.folders("new") == ["d"]
     assert storage.folders("nothing") == []
@@ -165,17 +164,16 @@ def test_keys_that_no_folder_could_hold_are_not_listed(object_store: ObjectStora
         object_store.filesystem.pipe_file(f"{root}/{key}", b"x")
     object_store.write("2026.01_usage.csv", b"x")
     assert [stored.name for stored in object_store.listing()] == ["2026.01_usage.csv"]
-    assert object_store.files() == ["2026.01_usage.csv"]
 
 
 def test_what_another_machine_writes_is_seen_at_once(object_store: ObjectStorage) -> None:
     object_store.write("a/a", b"x")
-    assert (object_store.files(), object_store.folders(""), object_store.existing(["b/b"])) == ([], ["a"], [])
+    assert (object_store.folders(""), object_store.existing(["b/b"])) == (["a"], [])
     assert [stored.name for stored in object_store.listing()] == ["a/a"]
     elsewhere = s3fs.S3FileSystem(skip_instance_cache=True)
     for name in ("b/b", "c"):
         elsewhere.pipe_file(f"{object_store.url}/{name}", b"x")
-    assert (object_store.files(), object_store.folders("")) == (["c"], ["a", "b"])
+    assert object_store.folders("") == ["a", "b"]
     assert [stored.name for stored in object_store.listing()] == ["a/a", "b/b", "c"]
     assert object_store.existing(["b/b"]) == ["b/b"]
 

@@ -7,11 +7,13 @@ from billing_pipeline.reports.notices.texts import (
     adjusted,
     billed,
     deadline,
+    dismissed,
     failed,
     file_notice,
     published,
     rebill,
     refused,
+    voided,
     waiting,
 )
 
@@ -24,11 +26,13 @@ __all__ = [
     "asset_page",
     "billed",
     "deadline",
+    "dismissed",
     "failed",
     "file_notice",
     "published",
     "rebill",
     "refused",
     "run_page",
+    "voided",
     "waiting",
 ]

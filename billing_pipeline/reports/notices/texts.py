@@ -99,6 +99,28 @@ def rebill(facts: MonthFacts, differences: Sequence[tuple[str, Decimal]]) -> dic
     return _month(facts, ("🔁", title, "re-bill waiting"), said, todo, changed, listed)
 
 
+def voided(period: Period, release: int, billed: Decimal, holds: int, by: str, reason: str) -> dict[str, Any]:
+    """A release was taken back; `billed` is what it stood for, `holds` the release that holds again (0: none)."""
+    if holds:
+        todo = [f"Do not import its files. Release {holds} holds again, with its files."]
+    else:
+        todo = [
+            "Do not import its files; they are gone from the outputs.",
+            f"When the month is right, publish its draft: `billing-pipeline publish --month {period.key}`",
+        ]
+    fields = [("Period", period.key), ("Status", f"published, release {holds}" if holds else "priced")]
+    fields += [("Billed by it", amount(billed)), ("By", by), *[("Reason", reason)] * bool(reason)]
+    return message(Layout("↩️", f"{period.title}: release {release} was taken back", fields=fields, advice=todo))
+
+
+def dismissed(period: Period, difference: Decimal, usage_name: str, by: str, reason: str) -> dict[str, Any]:
+    """A re-bill was declined: what was sent stays."""
+    fields = [("Period", period.key), ("Status", "published"), ("Difference not sent", signed(difference))]
+    fields += [("By", by), *[("Reason", reason)] * bool(reason), *_usage(usage_name)]
+    said = "What was sent stays as it is. The same file and rules are not asked about again."
+    return message(Layout("✋", f"{period.title}: the re-bill was dismissed", said, fields))
+
+
 def refused(
     period: Period,
     controls: Sequence[ControlFacts],

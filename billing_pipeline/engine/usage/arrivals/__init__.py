@@ -4,7 +4,7 @@ from billing_pipeline.engine.usage.arrivals.deciding import Content, Decision, F
 from billing_pipeline.engine.usage.arrivals.looking import Limits, Seen, Survey, open_contents, stable, survey
 from billing_pipeline.engine.usage.arrivals.memory import Memory, Remembered, memory_text, read_memory
 from billing_pipeline.engine.usage.arrivals.messages import Kind, Told
-from billing_pipeline.engine.usage.arrivals.names import Claim, claim_of, is_temporary
+from billing_pipeline.engine.usage.arrivals.names import Claim, claim_of, is_temporary, period_of_name
 
 __all__ = [
     "Claim",
@@ -24,6 +24,7 @@ __all__ = [
     "is_temporary",
     "memory_text",
     "open_contents",
+    "period_of_name",
     "read_memory",
     "stable",
     "survey",

@@ -40,12 +40,12 @@ def claim_of(path: str, current: Period, first: Period, oldest: str) -> Claim | 
     if not name.lower().endswith(".csv") or any(map(is_temporary, (*folders, name))):
         return None
     folder = _month_of_folders(folders)
-    matched = _NAME.fullmatch(name)
-    period = _period(matched[1], matched[2]) if matched else None
+    named = _NAME.fullmatch(name) is not None
+    period = period_of_name(name)
     months = [month for month in (period, folder) if month]
     if months and all(month.key < oldest for month in months):
         return None
-    if matched is None:
+    if not named:
         return Claim(None, "misnamed", folder) if folder else None
     if period is None:
         return Claim(None, "no_month", folder)
@@ -58,10 +58,15 @@ def oldest_month(current: Period, max_age_months: int) -> str:
     return f"{year:04d}-{month + 1:02d}"
 
 
-def month_of(path: str) -> str | None:
-    """The key of the month that a file's name says; None when it is not the name of usage."""
+def period_of_name(path: str) -> Period | None:
+    """The month that a file's name says (`YYYY.MM_*.csv`, wherever it lies); None when it is not the name of usage."""
     matched = _NAME.fullmatch(path.rpartition("/")[2])
-    period = _period(matched[1], matched[2]) if matched else None
+    return _period(matched[1], matched[2]) if matched else None
+
+
+def month_of(path: str) -> str | None:
+    """The key of that month."""
+    period = period_of_name(path)
     return period.key if period else None
 
 
