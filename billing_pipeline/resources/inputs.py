@@ -51,8 +51,8 @@ class InputFiles:
     def usage_path(self, period: Period, name: str | None = None, last: str = "") -> Path:
         """A path to read the month's usage at: the file `name` below the usage folder, else the one of the period.
 
-        Of several files the one named `last` is taken, or any of them while all hold the same. InputError when there is
-        none, when they differ, or when one changes while it is fetched.
+        One directly in the folder comes before those in its sub-folders; of several, the one named `last` is taken.
+        InputError when there is none, or more than one, or it changes while it is fetched.
         """
         if name is not None:
             return self._fetched(name)
@@ -62,14 +62,15 @@ class InputFiles:
             return self.usage_file
         place = self.usage.address()
         try:
-            found = usage_names(file.name for file in self.listing()).get(period, [])
+            every = usage_names(file.name for file in self.listing()).get(period, [])
         except FileNotFoundError:
             raise InputError(Problem("Inputs folder not found", file=place)) from None
+        found = [name for name in every if "/" not in name] or every
         if not found:
             raise InputError(Problem(f"no usage file {period.dotted}_*.csv for {period}", file=place))
-        if last in found:
+        if last in every:
             return self._fetched(last)
-        if len(found) > 1 and len(set(self.usage.hashes(found).values())) > 1:
+        if len(found) > 1:
             raise InputError(Problem(f"more than one usage file for {period}: {' and '.join(found)}", file=place))
         return self._fetched(found[0])
 

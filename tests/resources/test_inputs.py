@@ -73,12 +73,13 @@ def test_the_one_file_of_the_month_is_the_usage_file_in_whatever_sub_folder(usag
     assert (path.name, path.read_bytes()) == (name.rpartition("/")[2], b"january")
 
 
-def test_copies_of_one_file_are_one_and_of_different_files_the_last_one_billed_is_taken(usage: InputFiles) -> None:
-    usage.usage.write("2026.01_a.csv", b"january")
-    usage.usage.write("old/2026.01_a.csv", b"january")
-    assert usage.usage_path(JANUARY).read_bytes() == b"january"
+def test_a_file_in_the_folder_comes_before_those_below_and_of_several_the_last_one_billed(usage: InputFiles) -> None:
+    usage.usage.write("old/2026.01_a.csv", b"first")
+    usage.usage.write("2026.01_a.csv", b"corrected")
+    assert usage.usage_path(JANUARY).read_bytes() == b"corrected"
+    assert usage.usage_path(JANUARY, last="old/2026.01_a.csv").read_bytes() == b"first"
     usage.usage.write("2026.01_b.csv", b"corrected")
-    assert usage.usage_path(JANUARY, last="2026.01_b.csv").read_bytes() == b"corrected"
+    assert usage.usage_path(JANUARY, last="2026.01_b.csv").name == "2026.01_b.csv"
     with pytest.raises(InputError, match="more than one usage file for 2026-01"):
         usage.usage_path(JANUARY, last="2026.01_gone.csv")
 
