@@ -4,7 +4,7 @@ A release is noted as preparing, its run set is committed, and then one transact
 month's state and posts the notice; the named files follow. `finish_release` completes or drops what a crash left.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from billing_pipeline.assets.run_set import Evidence
-from billing_pipeline.assets.telling import draft_detail, refusal_notice, release_notice, waiting_notice
+from billing_pipeline.assets.telling import accrual_notice, draft_detail, refusal_notice, release_notice, waiting_notice
 from billing_pipeline.engine.close import FAIL, Sending, Verdict, next_state
 from billing_pipeline.engine.close.states import CLOSED, PUBLISHED, REFUSED, WAITING
 from billing_pipeline.engine.money import total
@@ -29,6 +29,7 @@ from billing_pipeline.resources.months import MonthEvent
 from billing_pipeline.resources.outbox import Notice
 from billing_pipeline.resources.outputs import DraftFile, OutputFiles
 from billing_pipeline.resources.releases import Release
+from billing_pipeline.run_tags import BILLING
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +164,13 @@ def publish_release(
     """Make the release. Killed anywhere, `finish_release` leaves it made or never begun."""
 
     def note(connection: sa.Connection) -> None:
-        leases.confirm(connection, leases.billing_lease(release.period), gate.lease_seconds)
-        left = releases.unfinished(connection, release.period)
+        leases.confirm(connection, leases.month_lease(release.capability, release.period), gate.lease_seconds)
+        left = releases.unfinished(connection, release.period, release.capability)
         if left is None or left.run_id != release.run_id:  # noted already, if the answer to its commit was lost
             releases.prepare(connection, release)
 
     database.run(note)
-    complete = partial(database.run, partial(_complete, release=release, manifest=manifest, gate=gate))
+    complete = partial(database.run, _completing(outputs, release, manifest, gate))
     outputs.publish(release.period, release.run_id, files, manifest, complete)
     outputs.discard_drafts(release.period)
     database.run(partial(releases.mark, release=release, placed_at=datetime.now(UTC)))
@@ -182,7 +183,7 @@ def finish_release(database: Database, outputs: OutputFiles, gate: Gate, period:
     """
     outputs.clear(period)
     _withdraw_void(database, outputs, period)
-    left = database.run(partial(releases.unfinished, period=period))
+    left = database.run(partial(releases.unfinished, period=period, capability=outputs.capability))
     if left is None:
         return
     if not outputs.is_committed(period, left.run_id):
@@ -190,13 +191,13 @@ def finish_release(database: Database, outputs: OutputFiles, gate: Gate, period:
         return
     manifest = outputs.manifest_of(period, left.run_id)
     if left.state == releases.PREPARING:
-        database.run(partial(_complete, release=left, manifest=manifest, gate=gate))
+        database.run(_completing(outputs, left, manifest, gate))
     outputs.place(manifest)
     database.run(partial(releases.mark, release=left, placed_at=datetime.now(UTC)))
 
 
 def _withdraw_void(database: Database, outputs: OutputFiles, period: Period) -> None:
-    made = database.run(partial(releases.releases_of, period=period))
+    made = database.run(partial(releases.releases_of, period=period, capability=outputs.capability))
     for release in made:
         if release.state == releases.VOID and release.placed_at:
             outputs.withdraw(outputs.manifest_of(period, release.run_id))
@@ -206,12 +207,27 @@ def _withdraw_void(database: Database, outputs: OutputFiles, period: Period) -> 
             database.run(partial(releases.mark, release=release, placed_at=None))
 
 
-def _complete(connection: sa.Connection, release: Release, manifest: dict[str, Any], gate: Gate) -> None:
-    """Published, in one transaction with the month's state and the notice. Done already: nothing."""
-    now = next(found for found in releases.releases_of(connection, release.period) if found.number == release.number)
-    if now.state != releases.PREPARING:
-        return
-    releases.mark(connection, release, state=releases.PUBLISHED, published_at=datetime.now(UTC))
+def _completing(
+    outputs: OutputFiles, release: Release, manifest: dict[str, Any], gate: Gate
+) -> Callable[[sa.Connection], None]:
+    """What makes a release published, in one transaction with what it changes and its notice. Done already: nothing."""
+
+    def complete(connection: sa.Connection) -> None:
+        made = releases.releases_of(connection, release.period, release.capability)
+        if next(found for found in made if found.number == release.number).state != releases.PREPARING:
+            return
+        releases.mark(connection, release, state=releases.PUBLISHED, published_at=datetime.now(UTC))
+        if release.capability == BILLING:
+            _bill_is_out(connection, release, manifest, gate)
+        else:
+            named = [outputs.address(entry["name"]) for entry in manifest["files"] if entry["named"]]
+            outbox.post(connection, accrual_notice(manifest, release, named, gate.ui_url), datetime.now(UTC))
+
+    return complete
+
+
+def _bill_is_out(connection: sa.Connection, release: Release, manifest: dict[str, Any], gate: Gate) -> None:
+    """The month's state, and what people are told."""
     usage = manifest["usage_file"]["place"]
     made_of = MadeOf(release.period, usage, release.usage_sha256, release.rules_sha256, release.last_decision)
     last = releases.current(connection, release.period.previous)

@@ -44,8 +44,9 @@ def explain(
     from billing_pipeline.engine.period import Period
     from billing_pipeline.resources.run_sets import RunSets
     from billing_pipeline.resources.storage import LocalStorage
+    from billing_pipeline.run_tags import BILLING
 
-    sets = RunSets(LocalStorage(outputs_dir) if outputs_dir else _configured_storage())
+    sets = RunSets(LocalStorage(outputs_dir) if outputs_dir else _configured_storage(), BILLING)
     explained = explained_partner(sets, Period.parse(month), partner, company)
     if json:
         print_json(explanation_document(explained))

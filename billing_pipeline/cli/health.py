@@ -29,7 +29,6 @@ from billing_pipeline.partitions import MONTHS
 from billing_pipeline.profile import load_profile
 from billing_pipeline.resources.inputs import InputFiles, input_files, usage_names
 from billing_pipeline.resources.outputs import OutputFiles, output_files
-from billing_pipeline.resources.run_sets import set_folder
 from billing_pipeline.resources.storage import Storage
 from billing_pipeline.settings import Settings
 
@@ -219,7 +218,7 @@ def _month(period: Period, usage: dict[str, str], outputs: OutputFiles, *, billa
         return Finding(subject, ATTENTION, "has a usage file, but nothing is published", again)
     stale = outputs.stale_files(manifest)
     if stale:
-        folder = outputs.address(set_folder(period, manifest["run_id"]))
+        folder = outputs.address(outputs.set_folder(period, manifest["run_id"]))
         found = f"{len(stale)} published files are changed or missing: {listed(stale)}"
         return Finding(subject, ATTENTION, found, f"copy them from {folder}, or {again}")
     published = f"published by run {manifest['run_id']}"

@@ -20,6 +20,7 @@ from billing_pipeline.resources.leases import holders
 from billing_pipeline.resources.months import MonthEvent, latest_of_all
 from billing_pipeline.resources.outbox import waiting
 from billing_pipeline.resources.releases import PREPARING, PUBLISHED, VOID, all_releases
+from billing_pipeline.run_tags import BILLING
 from billing_pipeline.settings import Settings
 
 SUBJECT = "database"
@@ -103,8 +104,9 @@ def _month(event: MonthEvent, now: datetime) -> Finding:
 
 def _releases(connection: sa.Connection, now: datetime) -> Iterator[Finding]:
     for release in all_releases(connection):
-        subject = f"release {release.number} of {release.period}"
-        again = f"run close_month for {release.period}: it finishes the release or drops it"
+        kind, job = ("release", "close_month") if release.capability == BILLING else ("accrual", "accrue_month")
+        subject = f"{kind} {release.number} of {release.period}"
+        again = f"run {job} for {release.period}: it finishes the {kind} or drops it"
         if release.state == VOID and release.placed_at:
             yield Finding(subject, ATTENTION, "is void, but its files are still there", again)
         if release.state == PREPARING:

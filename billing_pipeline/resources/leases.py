@@ -22,6 +22,7 @@ from billing_pipeline.engine.errors import MonthHeldError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.database.tables import leases
+from billing_pipeline.run_tags import BILLING, PARTITION, WRITER
 
 _POLL = 0.5  # seconds between two tries for a lease that somebody else holds
 _WAIT = 900.0  # seconds a run waits for its month: longer than a close, shorter than a run may last
@@ -40,9 +41,9 @@ _held: dict[tuple[int, str], _Held] = {}
 _guard = threading.Lock()
 
 
-def billing_lease(period: Period) -> str:
-    """The name of the lease on a month's billing."""
-    return f"billing:{period.key}"
+def month_lease(capability: str, period: Period) -> str:
+    """The name of the lease on what one capability makes of a month; its runs carry it as their tag billing/writer."""
+    return f"{capability}:{period.key}"
 
 
 @contextmanager
@@ -95,11 +96,12 @@ class MonthWriter(dg.ConfigurableResource["MonthWriter"]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["MonthWriter"]:
-        month = context.run.tags.get("dagster/partition") if context.run else None
-        if month is None:
+        tags = context.run.tags if context.run else {}
+        if PARTITION not in tags:
             yield self
             return
-        with lease(self.database, billing_lease(Period.parse(month)), seconds=self.seconds, wait=_WAIT):
+        name = tags.get(WRITER) or month_lease(BILLING, Period.parse(tags[PARTITION]))
+        with lease(self.database, name, seconds=self.seconds, wait=_WAIT):
             yield self
 
 

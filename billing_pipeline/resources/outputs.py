@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ from billing_pipeline.engine.errors import BillingError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.resources.files import write_whole
 from billing_pipeline.resources.frames import frame_name, frame_storage, stored_frame
-from billing_pipeline.resources.run_sets import MANIFEST, RunSets, set_folder
+from billing_pipeline.resources.run_sets import MANIFEST, RunSets
 from billing_pipeline.resources.storage import Storage, open_storage, safe_name
+from billing_pipeline.run_tags import BILLING
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +43,28 @@ class DraftFile:
 
 @dataclass(frozen=True, slots=True)
 class OutputFiles(RunSets):
-    """The plain object behind the resource: the run sets, read and written, and the named files."""
+    """The plain object behind the resource: the run sets of one capability, read and written, and the named files."""
 
     state_dir: Path
 
+    def of(self, capability: str) -> "OutputFiles":
+        """The same storage for what another capability makes of the months."""
+        return replace(self, capability=capability)
+
     def draft_folder(self, period: Period, run: str) -> Path:
         """An empty-or-own folder for the drafts of one run."""
-        folder = self.state_dir / "drafts" / period.key / run
+        folder = self.drafts / period.key / run
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def unfinished_drafts(self) -> list[Path]:
         """Draft folders of runs that were refused or died, oldest first."""
-        return sorted((self.state_dir / "drafts").glob("*/*"))
+        return sorted(self.drafts.glob("*/*"))
+
+    @property
+    def drafts(self) -> Path:
+        """Where the capability's drafts are, by month and run."""
+        return self.state_dir / "drafts" / self.capability
 
     def has_frame(self, asset: str, period: Period) -> bool:
         """Whether the frame of an asset and month is stored."""
@@ -99,9 +109,9 @@ class OutputFiles(RunSets):
         write_whole(described, json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False).encode())
         contents = {str(safe_name(file.name)): file.path for file in files}
         named = {file.name: file.path for file in files if file.named}
-        staged = self.storage.stage(named | {manifest["manifest_name"]: described}, f"{period.key}/{run}")
+        staged = self.storage.stage(named | {manifest["manifest_name"]: described}, f"{self._area(period)}/{run}")
         try:
-            self.storage.commit(set_folder(period, run), contents | {MANIFEST: described}, MANIFEST)
+            self.storage.commit(self.set_folder(period, run), contents | {MANIFEST: described}, MANIFEST)
         except BaseException:
             staged.discard()
             raise
@@ -115,7 +125,8 @@ class OutputFiles(RunSets):
         period = Period.parse(manifest["billing_period"])
         described = self._in_set(manifest, [MANIFEST])[MANIFEST]
         stale = self._in_set(manifest, self.stale_files(manifest))
-        self.storage.stage(stale | {manifest["manifest_name"]: described}, f"{period.key}/{manifest['run_id']}").place()
+        area = f"{self._area(period)}/{manifest['run_id']}"
+        self.storage.stage(stale | {manifest["manifest_name"]: described}, area).place()
         self._drop_stale(self.manifests(period), {entry["name"] for entry in manifest["files"] if entry["named"]})
 
     def withdraw(self, manifest: dict[str, Any]) -> None:
@@ -125,11 +136,15 @@ class OutputFiles(RunSets):
 
     def clear(self, period: Period) -> None:
         """Remove what runs of the month that died left half written; only who holds the month may do so."""
-        self.storage.clear(period.key, f"runs/{period.key}", MANIFEST)
+        self.storage.clear(self._area(period), f"{self._root}/{period.key}", MANIFEST)
 
     def discard_drafts(self, period: Period) -> None:
         """Remove the month's drafts once a set is committed: those of runs that died or were refused as well."""
-        shutil.rmtree(self.state_dir / "drafts" / period.key, ignore_errors=True)
+        shutil.rmtree(self.drafts / period.key, ignore_errors=True)
+
+    def _area(self, period: Period) -> str:
+        """Where what waits to be placed stands: each writer of a month has a place of its own."""
+        return f"{self.capability}/{period.key}"
 
     @property
     def _frames(self) -> Storage:
@@ -158,7 +173,7 @@ class Outputs(dg.ConfigurableResource[OutputFiles]):
 
 def output_files(place: str | Path, state_dir: Path) -> OutputFiles:
     """What is published at a folder or URL, with the state of this machine."""
-    return OutputFiles(open_storage(str(place), state_dir / "copies"), state_dir)
+    return OutputFiles(open_storage(str(place), state_dir / "copies"), BILLING, state_dir)
 
 
 def run_name(run_id: str, started: float) -> str:

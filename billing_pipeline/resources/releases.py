@@ -1,4 +1,6 @@
-"""Releases: what of a month was sent, in order; release 1 is the month, every later one its adjustments.
+"""Releases: what of a month was sent, in order; release 1 of its billing is the month, every later one its adjustments.
+
+A month's accrual is a release of its own capability: made once, and again only when the one before was taken back.
 
 A release is `preparing` until its run set is committed, then `published`; `void` when it was taken back before the ERP
 had imported it. A preparing release that a crash left behind is finished or dropped by the month's next run.
@@ -13,6 +15,7 @@ import sqlalchemy as sa
 
 from billing_pipeline.engine.period import Period
 from billing_pipeline.resources.database.tables import period_closings, releases
+from billing_pipeline.run_tags import BILLING, CAPABILITIES
 
 PREPARING, PUBLISHED, VOID = "preparing", "published", "void"
 
@@ -38,30 +41,33 @@ class Release:
     voided_at: datetime | None = None
     voided_by: str = ""
     void_reason: str = ""
+    capability: str = BILLING
 
 
-def releases_of(connection: sa.Connection, period: Period) -> list[Release]:
+def releases_of(connection: sa.Connection, period: Period, capability: str = BILLING) -> list[Release]:
     """Every release of the month, void ones included, oldest first."""
-    found = sa.select(releases).where(releases.c.period == period.key).order_by("number")
+    mine = (releases.c.period == period.key) & (releases.c.capability == capability)
+    found = sa.select(releases).where(mine).order_by("number")
     return [_release(row) for row in connection.execute(found)]
 
 
-def all_releases(connection: sa.Connection) -> list[Release]:
-    """Every release of every month, in order."""
-    return [_release(row) for row in connection.execute(sa.select(releases).order_by("period", "number"))]
+def all_releases(connection: sa.Connection, *capabilities: str) -> list[Release]:
+    """Every release of every month, in order; those of every capability when none is named."""
+    found = sa.select(releases).where(releases.c.capability.in_(capabilities or CAPABILITIES))
+    return [_release(row) for row in connection.execute(found.order_by("capability", "period", "number"))]
 
 
-def current(connection: sa.Connection, period: Period) -> Release | None:
+def current(connection: sa.Connection, period: Period, capability: str = BILLING) -> Release | None:
     """The month's last published release."""
-    published = [release for release in releases_of(connection, period) if release.state == PUBLISHED]
+    published = [release for release in releases_of(connection, period, capability) if release.state == PUBLISHED]
     return published[-1] if published else None
 
 
-def unfinished(connection: sa.Connection, period: Period) -> Release | None:
+def unfinished(connection: sa.Connection, period: Period, capability: str = BILLING) -> Release | None:
     """The release that a crash left: preparing, or published with named files not yet in place."""
     found = [
         release
-        for release in releases_of(connection, period)
+        for release in releases_of(connection, period, capability)
         if release.state == PREPARING or (release.state == PUBLISHED and release.placed_at is None)
     ]
     return found[-1] if found else None
@@ -97,7 +103,8 @@ def closed_periods(connection: sa.Connection) -> set[Period]:
 
 
 def _this(release: Release) -> sa.ColumnElement[bool]:
-    return (releases.c.period == release.period.key) & (releases.c.number == release.number)
+    which = (releases.c.period == release.period.key) & (releases.c.number == release.number)
+    return which & (releases.c.capability == release.capability)
 
 
 def _release(row: sa.Row[Any]) -> Release:

@@ -20,11 +20,12 @@ from billing_pipeline.engine.errors import InputError, MonthHeldError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.database.tables import outbox
-from billing_pipeline.resources.leases import billing_lease, lease
+from billing_pipeline.resources.leases import lease, month_lease
 from billing_pipeline.resources.months import latest_of_all
 from billing_pipeline.resources.outputs import OutputFiles
 from billing_pipeline.resources.releases import all_releases
-from billing_pipeline.resources.run_sets import MANIFEST, set_folder
+from billing_pipeline.resources.run_sets import MANIFEST
+from billing_pipeline.run_tags import CAPABILITIES
 
 MOST = 500  # of each kind in one go, so that a tidy run ends; the next day's takes the rest
 _RUN = re.compile(r"\.?(\d{8}T\d{6}Z)-[0-9a-f]{8}(\.part)?")  # run_name, or a set that a crash left half built
@@ -59,7 +60,8 @@ def tidied(
     sets_before = now - timedelta(days=retention.keep_run_sets_days)
     removed = Removed(runs=_remove_runs(instance, runs_before))
     kept = database.run(_runs_that_stay)
-    _remove_sets(outputs, database, kept, sets_before, removed)
+    for capability in CAPABILITIES:
+        _remove_sets(outputs.of(capability), database, kept, sets_before, removed)
     removed.notices = database.run(lambda connection: _remove_delivered(connection, runs_before))
     return removed
 
@@ -83,19 +85,18 @@ def _runs_that_stay(connection: sa.Connection) -> frozenset[str]:
 def _remove_sets(
     outputs: OutputFiles, database: Database, kept: frozenset[str], before: datetime, removed: Removed
 ) -> None:
-    drafts = outputs.state_dir / "drafts"
-    drafted = [folder.name for folder in sorted(drafts.glob("*")) if folder.is_dir()]
-    for month in sorted({*outputs.storage.folders("runs"), *drafted}):
+    drafted = [folder.name for folder in sorted(outputs.drafts.glob("*")) if folder.is_dir()]
+    for month in sorted({*outputs.months(), *drafted}):
         try:
             period = Period.parse(month)
-            with lease(database, billing_lease(period), seconds=_LEASE):
+            with lease(database, month_lease(outputs.capability, period), seconds=_LEASE):
                 latest = outputs.latest_manifest(period)
                 stays = kept | ({latest["run_id"]} if latest else set())
-                for run in expired(outputs.storage.folders(f"runs/{month}"), stays, before)[:MOST]:
+                for run in expired(outputs.runs(month), stays, before)[:MOST]:
                     if _remove_set(outputs, period, run):
                         removed.run_sets.append(f"{month}/{run}")
-                for run in expired(_names(drafts / month), stays, before)[:MOST]:
-                    shutil.rmtree(drafts / month / run)
+                for run in expired(_names(outputs.drafts / month), stays, before)[:MOST]:
+                    shutil.rmtree(outputs.drafts / month / run)
                     removed.drafts.append(f"{month}/{run}")
         except (InputError, MonthHeldError) as error:  # a folder of another name, a damaged manifest, a run at work
             removed.skipped.append(f"{month}: {error}")
@@ -103,7 +104,7 @@ def _remove_sets(
 
 def _remove_set(outputs: OutputFiles, period: Period, run: str) -> bool:
     """Remove a set, its manifest first: what is left by a crash is no committed set and goes the next time."""
-    folder = set_folder(period, run)
+    folder = outputs.set_folder(period, run)
     files = [stored.name for stored in outputs.storage.below(folder).listing()]
     for name in sorted(files, key=lambda name: name != MANIFEST):
         outputs.storage.remove([f"{folder}/{name}"])

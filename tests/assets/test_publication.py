@@ -34,7 +34,7 @@ UNDATED = company(2, FIRST_BILLABLE_ACTIVITY_DATE="")
 
 def drafts(month: Month, name: str) -> list[Path]:
     """The drafts of a file, of all runs that were refused."""
-    return sorted((month.outputs / ".billing" / "drafts").glob(f"*/*/{name}"))
+    return sorted((month.outputs / ".billing" / "drafts").glob(f"*/*/*/{name}"))
 
 
 # A control that fails

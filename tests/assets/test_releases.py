@@ -241,7 +241,7 @@ def before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def at_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(releasing, "_complete", gone)
+    monkeypatch.setattr(releasing, "_bill_is_out", gone)
 
 
 def while_files_are_placed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,7 +247,7 @@ def test_a_folder_that_cannot_be_written_is_told(
 
 
 def test_the_drafts_of_a_refused_run_are_told_until_a_later_run_publishes(billing: Billing, installation: Path) -> None:
-    drafts = installation / "out" / ".billing" / "drafts" / "2026-03"
+    drafts = installation / "out" / ".billing" / "drafts" / "billing" / "2026-03"
     (drafts / "20200101T000000Z-00000000").mkdir(parents=True)
     note = next(check for check in examined(billing, 0)["checks"] if check["subject"] == "draft")
     assert (note["state"], note["advice"]) == ("note", "it may be deleted")
@@ -369,7 +369,7 @@ def test_postgresql_of_both_is_looked_at(
     assert before["Dagster"].endswith("reachable, empty")
     prepare(installation / "dagster", load_settings())
     after = {check["subject"]: check["found"] for check in examined(billing, 0)["checks"]}
-    assert after["database"].endswith("reachable, at migration 0001")
+    assert after["database"].endswith("reachable, at migration 0002")
     assert after["Dagster"].endswith("reachable")
 
 

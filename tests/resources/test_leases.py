@@ -16,9 +16,9 @@ from billing_pipeline.engine.period import Period
 from billing_pipeline.resources import leases
 from billing_pipeline.resources.database import Database, DatabaseResource
 from billing_pipeline.resources.database.tables import leases as table
-from billing_pipeline.resources.leases import MonthWriter, billing_lease, confirm, holders, lease
+from billing_pipeline.resources.leases import MonthWriter, confirm, holders, lease, month_lease
 
-MONTH = billing_lease(Period(2026, 1))
+MONTH = month_lease("billing", Period(2026, 1))
 
 
 def held_by_another(database: Database, seconds: float) -> None:
@@ -60,7 +60,7 @@ def test_another_holder_is_named_at_once(database: Database) -> None:
 
 def test_other_months_are_free(database: Database) -> None:
     held_by_another(database, seconds=30)
-    with lease(database, billing_lease(Period(2026, 2)), seconds=5):
+    with lease(database, month_lease("billing", Period(2026, 2)), seconds=5):
         assert names(database) == ["billing:2026-01", "billing:2026-02"]
 
 

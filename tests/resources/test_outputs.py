@@ -34,7 +34,7 @@ def on_a_folder(tmp_path: Path) -> OutputFiles:
 
 @pytest.fixture(name="remote")
 def in_an_object_store(object_store: ObjectStorage, tmp_path: Path) -> OutputFiles:
-    return OutputFiles(object_store, tmp_path / "state")
+    return OutputFiles(object_store, "billing", tmp_path / "state")
 
 
 @pytest.fixture(name="outputs", params=["folder", "s3"])
@@ -324,7 +324,7 @@ def failing(remote: OutputFiles, step: int | None, error: BaseException | None) 
     """The same outputs in a store whose request number `step` that writes something fails."""
     assert isinstance(remote.storage, ObjectStorage)
     store = Failing(remote.storage.filesystem, step, error)
-    return OutputFiles(replace(remote.storage, filesystem=store), remote.state_dir), store
+    return replace(remote, storage=replace(remote.storage, filesystem=store)), store
 
 
 def test_publishing_in_an_object_store_makes_this_many_requests(remote: OutputFiles) -> None:
@@ -422,7 +422,7 @@ def test_one_file_can_be_written_by_itself(outputs: OutputFiles) -> None:
 
 def test_drafts_stay_until_they_are_discarded(outputs: OutputFiles) -> None:
     one, two = outputs.draft_folder(JANUARY, ONE), outputs.draft_folder(JANUARY, TWO)
-    assert one == outputs.state_dir / "drafts" / "2026-01" / ONE == outputs.draft_folder(JANUARY, ONE)
+    assert one == outputs.state_dir / "drafts" / "billing" / "2026-01" / ONE == outputs.draft_folder(JANUARY, ONE)
     other = outputs.draft_folder(JANUARY.next, ONE)
     assert outputs.unfinished_drafts() == [one, two, other]
     outputs.discard_drafts(JANUARY)

@@ -49,7 +49,7 @@ class Installation:
         return folder
 
     def draft(self, run: str, period: Period = JANUARY) -> Path:
-        folder = self.folder / "data" / "drafts" / period.key / run
+        folder = self.folder / "data" / "drafts" / "billing" / period.key / run
         folder.mkdir(parents=True)
         (folder / "draft.csv").write_text("draft")
         return folder

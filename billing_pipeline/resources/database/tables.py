@@ -101,6 +101,7 @@ month_events = sa.Table(  # append-only: the last one is the month's state
 releases = sa.Table(
     "releases",
     metadata,
+    sa.Column("capability", sa.String, primary_key=True, server_default="billing"),
     sa.Column("period", sa.String, primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("state", sa.String, nullable=False),  # preparing, published, void
