@@ -24,6 +24,21 @@ def total(values: pl.Series) -> Decimal:
     return Decimal(values.sum() or "0.00")
 
 
+def percent(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+    """100 x part / whole of two AMOUNTs (AMOUNT), rounded once, in whole numbers so that it is exact; null for a whole
+    of zero.
+
+    >>> frame = pl.DataFrame({"part": ["6", "-490.50"], "whole": ["19.50", "500"]}).cast(AMOUNT)
+    >>> frame.select(percent(pl.col("part"), pl.col("whole"))).to_series().to_list()
+    [Decimal('30.77'), Decimal('-98.10')]
+    """
+    above, below = (value.to_physical().cast(pl.Int128) for value in (part, whole))
+    rounded = (20_000 * above.abs() + below.abs()) // (2 * below.abs())
+    signed = rounded * pl.when((above < 0) ^ (below < 0)).then(-1).otherwise(1)
+    hundredths = pl.when(below != 0).then(signed).cast(pl.Decimal(38, 4))
+    return (hundredths / pl.lit(100).cast(pl.Decimal(38, 0))).cast(AMOUNT)
+
+
 def product_cents(quantity: pl.Expr, rate: pl.Expr) -> pl.Expr:
     """quantity (QUANTITY) x rate (RATE or AMOUNT), exact, then rounded once to cents.
 

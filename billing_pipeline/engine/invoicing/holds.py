@@ -24,12 +24,16 @@ def invoice_groups(partners: pl.DataFrame) -> pl.DataFrame:
     ).unique(["customer", "partner_key"], keep="first", maintain_order=True)
     groups = groups.with_columns(pl.col("token").fill_null("UNKNOWN"))
     importable = pl.col("customer") != ""
+    hold = customer_hold(pl.col("customer"))
     same_id = importable.sum().over(pl.col("token").str.to_lowercase())
-    return groups.with_columns(
-        held=pl.when(~importable)
+    return groups.with_columns(held=pl.when(hold.is_not_null()).then(hold).when(same_id > 1).then(pl.lit(COLLISION)))
+
+
+def customer_hold(customer: pl.Expr) -> pl.Expr:
+    """Why no document can name a customer; null when one can."""
+    return (
+        pl.when(customer.fill_null("") == "")
         .then(pl.lit(NO_CUSTOMER))
-        .when(pl.col("customer").str.contains(r"^[=+\-@]|[\x00-\x1f]"))
+        .when(customer.str.contains(r"^[=+\-@]|[\x00-\x1f]"))
         .then(pl.lit(FORMULA))
-        .when(same_id > 1)
-        .then(pl.lit(COLLISION))
     )

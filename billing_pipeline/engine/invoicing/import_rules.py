@@ -13,9 +13,11 @@ MOST_BYTES = 50_000_000
 MOST_LINES = 5_000
 
 
-def split_lines(lines: pl.DataFrame, records: int = MOST_RECORDS, size: int = MOST_BYTES) -> list[pl.DataFrame]:
-    """The lines in as few consecutive parts as keep the limits, never cutting an invoice; at least one part."""
-    weights = lines.group_by("Invoice External ID", maintain_order=True).agg(
+def split_lines(
+    lines: pl.DataFrame, records: int = MOST_RECORDS, size: int = MOST_BYTES, id_column: str = "Invoice External ID"
+) -> list[pl.DataFrame]:
+    """The lines in as few consecutive parts as keep the limits, never cutting a transaction; at least one part."""
+    weights = lines.group_by(id_column, maintain_order=True).agg(
         pl.len().alias("records"), _line_bytes(lines.columns).sum().alias("bytes")
     )
 
@@ -26,8 +28,8 @@ def split_lines(lines: pl.DataFrame, records: int = MOST_RECORDS, size: int = MO
         return part, count + invoice[0], total + invoice[1]
 
     placed = list(accumulate(weights.select("records", "bytes").iter_rows(), place, initial=(0, 0, 0)))[1:]
-    parts = weights.select("Invoice External ID", part=pl.Series([p for p, _, _ in placed], dtype=pl.Int64))
-    joined = lines.join(parts, on="Invoice External ID", how="left", maintain_order="left")
+    parts = weights.select(id_column, part=pl.Series([p for p, _, _ in placed], dtype=pl.Int64))
+    joined = lines.join(parts, on=id_column, how="left", maintain_order="left")
     return joined.partition_by("part", maintain_order=True, include_key=False) or [lines]
 
 

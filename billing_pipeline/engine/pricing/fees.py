@@ -7,8 +7,9 @@ from itertools import product
 
 import polars as pl
 
-from billing_pipeline.engine.cells import has_text, key_text
+from billing_pipeline.engine.cells import has_text
 from billing_pipeline.engine.money import AMOUNT, QUANTITY, cents, product_cents
+from billing_pipeline.engine.pricing.partners import company_key
 from billing_pipeline.engine.pricing.tiers import UNIT, effective_tiers, plans, steps, units
 from billing_pipeline.engine.rules import Rules
 
@@ -65,12 +66,6 @@ def _status(usage: pl.DataFrame, partners: pl.DataFrame, pair: pl.Series) -> pl.
     ).to_series()
 
 
-def _company_key() -> pl.Expr:
-    """Trimmed ER_ID, else lower-case ER_NAME. Source: spec 2.2."""
-    identifier = key_text(pl.col("ER_ID"))
-    return pl.when(identifier != "").then(identifier).otherwise(key_text(pl.col("ER_NAME")).str.to_lowercase())
-
-
 def _metric_values(rows: pl.DataFrame, partners: pl.DataFrame, companies: pl.DataFrame, priced: pl.Series) -> pl.Series:
     """The metric value of each priced row in 1/UNIT: own users, partner volume, or running volume in pricing order."""
     plan = partners.unique("number", keep="first").select("number", "mode", "metric")
@@ -83,7 +78,7 @@ def _metric_values(rows: pl.DataFrame, partners: pl.DataFrame, companies: pl.Dat
         part = work.filter(pl.col("number").is_in(numbers.implode()))
         part = part.sort("position") if mode == "SPLIT" else part
         if metric == "ER":
-            company = companies[part["row"]].select(_company_key().alias("company"))
+            company = companies[part["row"]].select(company_key().alias("company"))
             first = part.select("number").hstack(company).select(pl.struct("number", "company").is_first_distinct())
             part = part.with_columns(weight=first.to_series().cast(pl.Int64) * UNIT)
         else:

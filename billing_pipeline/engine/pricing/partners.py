@@ -45,6 +45,12 @@ def with_keys(partners: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def company_key() -> pl.Expr:
+    """Trimmed ER_ID, else lower-case ER_NAME. Source: spec 2.2."""
+    identifier = key_text(pl.col("ER_ID"))
+    return pl.when(identifier != "").then(identifier).otherwise(key_text(pl.col("ER_NAME")).str.to_lowercase())
+
+
 def with_customers(partners: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Adds `customer`: by the digits of the id, else by name, else by partner key; the last mapping row wins."""
     found = partners
