@@ -5,10 +5,11 @@ from pathlib import Path
 
 import dagster as dg
 
-from billing_pipeline.assets import billing, publication, usage
-from billing_pipeline.jobs import close_month, scan_month, tidy
+from billing_pipeline.assets import accruals, billing, publication, usage, variances
+from billing_pipeline.jobs import accrue_month, close_month, explain_variance, scan_month, tidy
 from billing_pipeline.profile import Profile, load_profile
 from billing_pipeline.resources.database import DatabaseResource, sqlite_url
+from billing_pipeline.resources.estimation import Estimation
 from billing_pipeline.resources.frames import FrameIOManager
 from billing_pipeline.resources.gate import Gate
 from billing_pipeline.resources.inputs import Inputs
@@ -16,8 +17,10 @@ from billing_pipeline.resources.leases import MonthWriter
 from billing_pipeline.resources.notices import notices_from
 from billing_pipeline.resources.outputs import Outputs
 from billing_pipeline.resources.retention import Retention
+from billing_pipeline.schedules.accruals import accrual_schedule
 from billing_pipeline.schedules.deadline_watch import deadline_watch_schedule
 from billing_pipeline.schedules.tidy import tidy_daily
+from billing_pipeline.sensors.accruals import accruals_sensor
 from billing_pipeline.sensors.approvals import approvals_sensor
 from billing_pipeline.sensors.outbox import outbox_sensor
 from billing_pipeline.sensors.run_notices import run_notices_sensor
@@ -29,16 +32,17 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
     """The whole pipeline. `resources` replaces resources by name; the rest comes from the settings."""
     settings = load_settings()
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([usage, billing, publication]),
-        asset_checks=[publication.control_checks],
-        jobs=[close_month, scan_month, tidy],
+        assets=dg.load_assets_from_modules([usage, billing, publication, accruals, variances]),
+        asset_checks=[publication.control_checks, accruals.journal_checks, variances.bridge_sums_to_variance],
+        jobs=[close_month, scan_month, accrue_month, explain_variance, tidy],
         sensors=[
             usage_files_sensor(settings),
             approvals_sensor(settings),
             run_notices_sensor(settings),
+            accruals_sensor(settings),
             outbox_sensor(settings),
         ],
-        schedules=[deadline_watch_schedule(settings), tidy_daily(settings)],
+        schedules=[deadline_watch_schedule(settings), accrual_schedule(settings), tidy_daily(settings)],
         resources={**resources_from(settings), **(resources or {})},
         executor=dg.in_process_executor,  # Polars already uses every core; a process per step costs seconds
     )
@@ -64,9 +68,21 @@ def resources_from(settings: Settings) -> dict[str, object]:
             readback_rows=settings.readback_rows,
             ui_url=settings.ui_url,
         ),
+        estimation=estimation_from(settings),
     )
     retention = Retention(keep_runs_days=settings.keep_runs_days, keep_run_sets_days=settings.keep_run_sets_days)
     return {**month, "notices": notices_from(settings), "retention": retention}
+
+
+def estimation_from(settings: Settings, *, save_detail: bool = False) -> Estimation:
+    """How the settings want a month estimated, and what they call material."""
+    amount = settings.materiality_amount
+    return Estimation(
+        estimator=settings.accrual_estimator,
+        materiality_percent=str(settings.materiality_percent),
+        materiality_amount="" if amount is None else str(amount),
+        save_detail=save_detail,
+    )
 
 
 def database_resource(settings: Settings) -> DatabaseResource:
@@ -88,6 +104,7 @@ def local_resources(
     usage_file: Path | None = None,
     overrides_file: Path | None = None,
     storage_url: str = "",
+    estimation: Estimation | None = None,
 ) -> dict[str, object]:
     """Resources over local folders; without another `database`, a file in the state folder."""
     database = database or DatabaseResource(url=sqlite_url(state_dir))
@@ -110,4 +127,5 @@ def local_resources(
         ),
         "profile": dg.ResourceDefinition.hardcoded_resource(profile),
         "gate": gate,
+        "estimation": estimation or Estimation(),
     }

@@ -1,6 +1,7 @@
 """Jobs: what is materialised together."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
@@ -8,24 +9,41 @@ from billing_pipeline.partitions import MONTHS
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.outputs import OutputFiles
 from billing_pipeline.resources.retention import Retention, tidied
-from billing_pipeline.run_tags import WRITER
+from billing_pipeline.run_tags import ACCRUALS, BILLING, VARIANCES, WRITER
 
-_ONE_WRITER = dg.PartitionedConfig(
-    partitions_def=MONTHS,
-    run_config_for_partition_key_fn=lambda _: {},
-    tags_for_partition_key_fn=lambda month: {WRITER: f"billing:{month}"},
-)
+
+def _one_writer(capability: str) -> dg.PartitionedConfig[Any]:
+    """The tag by which a month has one writer of each capability."""
+    return dg.PartitionedConfig(
+        partitions_def=MONTHS,
+        run_config_for_partition_key_fn=lambda _: {},
+        tags_for_partition_key_fn=lambda month: {WRITER: f"{capability}:{month}"},
+    )
+
+
 close_month = dg.define_asset_job(
     "close_month",
     selection=dg.AssetSelection.groups("inputs", "review", "billing", "publication"),
-    config=_ONE_WRITER,
+    config=_one_writer(BILLING),
     description="Price a month, write its invoices and reports, check them, publish them when the gate is open.",
 )
 scan_month = dg.define_asset_job(
     "scan_month",
     selection=dg.AssetSelection.groups("inputs", "review"),
-    config=_ONE_WRITER,
+    config=_one_writer(BILLING),
     description="Read a month's usage and rules and list what has to be reviewed; prices nothing.",
+)
+accrue_month = dg.define_asset_job(
+    "accrue_month",
+    selection=dg.AssetSelection.groups("accruals", "variance"),
+    config=_one_writer(ACCRUALS),
+    description="Accrue a month from last month's usage: journal entry, reversal, support; variance if it is billed.",
+)
+explain_variance = dg.define_asset_job(
+    "explain_variance",
+    selection=dg.AssetSelection.groups("variance"),
+    config=_one_writer(VARIANCES),
+    description="Compare a month's accrual with its bill, and explain the difference to the cent.",
 )
 
 

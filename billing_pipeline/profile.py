@@ -1,10 +1,12 @@
-"""The company's own names: file prefix, brand, invoice items and products. Defaults are the reference's."""
+"""The company's own names: file prefix, brand, items, products, ledger accounts. Defaults are the reference's."""
 
 import re
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
+from billing_pipeline.engine.accruals.terms import REVERSALS, AccrualTerms
 from billing_pipeline.engine.errors import InputError, Problem
 from billing_pipeline.engine.invoicing import InvoiceTerms
 
@@ -16,36 +18,44 @@ class Profile:
     file_prefix: str = "gep"
     brand: str = ""
     invoice: InvoiceTerms = field(default_factory=InvoiceTerms)
+    accrual: AccrualTerms = field(default_factory=AccrualTerms)
+
+
+_TABLES: dict[str, type[Any]] = {"invoice": InvoiceTerms, "accrual": AccrualTerms}
 
 
 def load_profile(path: Path | None) -> Profile:
-    """The profile of a TOML file (keys as the fields of Profile, invoice names in [invoice]), or the default."""
+    """The profile of a TOML file (keys as the fields of Profile, names in [invoice] and [accrual]), or the default."""
     if path is None:
         return Profile()
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(Problem(f"cannot be read as a profile: {error}", file=str(path))) from None
-    invoice = document.pop("invoice", {})
-    problems = [
-        *_unknown(document, Profile, path),
-        *(_unknown(invoice, InvoiceTerms, path) if isinstance(invoice, dict) else [_wrong("invoice", path)]),
+    tables = {name: document.pop(name, {}) for name in _TABLES}
+    problems = _unknown(document, Profile, path)
+    problems += [_wrong(name, path) for name, values in tables.items() if not isinstance(values, dict)]
+    tables = {name: values for name, values in tables.items() if isinstance(values, dict)}
+    for name, values in tables.items():
+        problems += _unknown(values, _TABLES[name], path, f"{name}.")
+    prefixes = {"file_prefix": document.get("file_prefix"), "invoice.prefix": tables.get("invoice", {}).get("prefix")}
+    problems += [
+        Problem("may hold letters, digits, - and _ only", file=str(path), cell=cell)
+        for cell, value in prefixes.items()
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", str(value))
     ]
-    prefix = document.get("file_prefix", "gep")
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", str(prefix)):
-        problems.append(Problem("may hold letters, digits, - and _ only", file=str(path), cell="file_prefix"))
-    if not re.fullmatch(
-        r"[A-Za-z0-9_-]{1,40}", str(invoice.get("prefix", "GEP") if isinstance(invoice, dict) else "GEP")
-    ):
-        problems.append(Problem("may hold letters, digits, - and _ only", file=str(path), cell="invoice.prefix"))
+    if tables.get("accrual", {}).get("reversal", "file") not in REVERSALS:
+        problems.append(Problem(f"is one of {', '.join(REVERSALS)}", file=str(path), cell="accrual.reversal"))
     if problems:
         raise InputError(problems)
-    return Profile(**document, invoice=InvoiceTerms(**invoice))
+    return Profile(**document, **{name: _TABLES[name](**values) for name, values in tables.items()})
 
 
-def _unknown(values: dict[str, object], shape: type, path: Path) -> list[Problem]:
-    known = {f.name for f in fields(shape)} - {"invoice"}
-    return [_wrong(key, path) for key, value in values.items() if key not in known or not isinstance(value, str)]
+def _unknown(values: dict[str, object], shape: type, path: Path, table: str = "") -> list[Problem]:
+    known = {f.name for f in fields(shape)} - _TABLES.keys()
+    return [
+        _wrong(f"{table}{key}", path) for key, value in values.items() if key not in known or not isinstance(value, str)
+    ]
 
 
 def _wrong(key: str, path: Path) -> Problem:

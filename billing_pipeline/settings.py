@@ -1,6 +1,7 @@
 """Every setting of the product: typed, from the environment, with its default and one line of help."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -8,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from billing_pipeline.engine.accruals.estimators import Estimator
 from billing_pipeline.engine.errors import InputError, Problem
 
 
@@ -48,6 +50,22 @@ class Settings(BaseSettings):
     )
     usage_deadline_day: int = Field(
         default=3, ge=0, le=28, description="day of the month by which last month's usage is expected; 0: never asked"
+    )
+    accrual_day: int = Field(
+        default=25,
+        ge=0,
+        le=31,
+        description="day of the month on which it is accrued, or its last day; 0: not by itself",
+    )
+    accrual_time: str = Field(default="06:00", description="time of that day, HH:MM, in the zone of the months")
+    accrual_estimator: Estimator = Field(
+        default="prior-month", description="what an accrual is estimated from; `backtest` says how good each would be"
+    )
+    materiality_percent: Decimal = Field(
+        default=Decimal(5), ge=0, description="a variance is material above this percentage of the estimate"
+    )
+    materiality_amount: Decimal | None = Field(
+        default=None, ge=0, description="and above this amount; without it the percentage alone decides"
     )
     approvers: int = Field(
         default=1, ge=0, le=2, description="different people who approve a reviewed month; 0: deciding is enough"
@@ -91,6 +109,13 @@ class Settings(BaseSettings):
     def _month(cls, value: str) -> str:
         if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value):
             raise ValueError("must be a month written YYYY-MM")
+        return value
+
+    @field_validator("accrual_time")
+    @classmethod
+    def _time(cls, value: str) -> str:
+        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+            raise ValueError("must be a time of day written HH:MM, from 00:00 to 23:59")
         return value
 
     @field_validator("timezone")

@@ -1,6 +1,7 @@
 """What every asset of a month shares, and what it shows in Dagster's pages (amounts as text, never as floats)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -12,11 +13,17 @@ _CELL = 60
 
 
 def month_asset(
-    group: str, description: str, kinds: frozenset[str] = frozenset({"polars"}), *, output_required: bool = True
+    group: str,
+    description: str,
+    kinds: frozenset[str] = frozenset({"polars"}),
+    *,
+    output_required: bool = True,
+    deps: Sequence[str] = (),
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """The decorator of an asset partitioned by month: one policy for all of them.
 
-    Without `output_required` a run may end well without making the asset.
+    Without `output_required` a run may end well without making the asset. `deps`: assets that it follows, and reads by
+    a resource of its own.
     """
     return dg.asset(
         partitions_def=MONTHS,
@@ -25,6 +32,7 @@ def month_asset(
         kinds=set(kinds),
         owners=["team:billing-operations"],
         output_required=output_required,
+        deps=[*deps],
     )
 
 
@@ -38,6 +46,12 @@ def preview(frame: pl.DataFrame, rows: int = 5) -> dg.MarkdownMetadataValue:
     ]
     more = f"\n\n{frame.height - rows:,} more rows" if frame.height > rows else ""
     return dg.MetadataValue.md("\n".join(lines) + more)
+
+
+def started_at(context: dg.AssetExecutionContext) -> datetime:
+    """When the run of a step was begun: the same in every step of it."""
+    record = context.instance.get_run_record_by_id(context.run.run_id)
+    return record.create_timestamp if record else datetime.now(UTC)
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -1,9 +1,7 @@
 """The end of a month: its controls as asset checks, what changed of what was sent, and the manifest behind the gate."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from billing_pipeline.assets.releasing import (
     release_facts,
     sending,
 )
-from billing_pipeline.assets.run_set import run_set
+from billing_pipeline.assets.run_set import facts_of_run, run_set
 from billing_pipeline.engine.cells import header_name
 from billing_pipeline.engine.close import (
     FAIL,
@@ -42,7 +40,7 @@ from billing_pipeline.engine.pricing.controls import BLOCKING, NAMES
 from billing_pipeline.engine.rules import rules_from_frame
 from billing_pipeline.partitions import period_of
 from billing_pipeline.profile import Profile
-from billing_pipeline.reports.manifest import RunFacts, manifest_document, month_summary
+from billing_pipeline.reports.manifest import manifest_document, month_summary
 from billing_pipeline.resources import releases
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.gate import Gate
@@ -191,7 +189,7 @@ def manifest(
         outputs, profile, period, run, list(drafted.values()), rules, evidence=evidence, frozen=sent is not None
     )
     release = database.run(partial(new_release, made_of=made_of, run=run, summary=summary, differences=differences))
-    facts = RunFacts(run, _started(context), datetime.now(UTC), version("billing-pipeline"), profile.file_prefix)
+    facts = facts_of_run(context, run, profile.file_prefix)
     told = release_facts(release, differences) if gate.releases else None
     document = manifest_document(summary, facts, list(files.entries()), told)
     if gate.releases:
@@ -234,8 +232,3 @@ def _last_decision(context: dg.AssetExecutionContext) -> int:
     said = records[0].asset_materialization if records else None
     value = said.metadata["last_decision"].value if said and "last_decision" in said.metadata else 0
     return int(str(value))
-
-
-def _started(context: dg.AssetExecutionContext) -> datetime:
-    record = context.instance.get_run_record_by_id(context.run.run_id)
-    return record.create_timestamp if record else datetime.now(UTC)

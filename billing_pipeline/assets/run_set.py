@@ -4,15 +4,19 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 
+from billing_pipeline.assets.metadata import started_at
 from billing_pipeline.assets.usage import review_name
 from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.rules import Rules
 from billing_pipeline.profile import Profile
+from billing_pipeline.reports.manifest import RunFacts
 from billing_pipeline.resources.files import sha256_of, write_whole
 from billing_pipeline.resources.outputs import DraftFile, OutputFiles
 from billing_pipeline.resources.reviews import Approval, Decision
@@ -47,6 +51,11 @@ class RunSet:
                 "named": file.named,
                 "lasting": file.lasting,
             }
+
+
+def facts_of_run(context: dg.AssetExecutionContext, run: str, prefix: str) -> RunFacts:
+    """What a manifest says of the run that a step belongs to, finished now."""
+    return RunFacts(run, started_at(context), datetime.now(UTC), version("billing-pipeline"), prefix)
 
 
 def run_set(

@@ -3,7 +3,7 @@
 What belongs here: which notice, with which facts, under which key. What does not: wording (`reports.notices`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,20 @@ def release_notice(manifest: Mapping[str, Any], release: Release, last_month: De
     charged, credited = Decimal(manifest["release"]["charged"]), Decimal(manifest["release"]["credited"])
     message = notices.adjusted(facts, charged, -credited) if charged or credited else notices.published(facts)
     return Notice(f"release:{release.period.key}:{release.number}:{release.run_id}", "published", message)
+
+
+def accrual_notice(document: Mapping[str, Any], release: Release, addresses: Sequence[str], ui_url: str) -> Notice:
+    """A month is accrued: once for each accrual. `document`: its manifest; `addresses`: of its entry and support."""
+    page = notices.run_page(ui_url, document["dagster_run_id"])
+    key = f"accrued:{release.period.key}:{release.number}:{release.run_id}"
+    return Notice(key, "accrued", notices.accrued(document, addresses, page))
+
+
+def variance_notice(document: Mapping[str, Any], ui_url: str) -> Notice:
+    """The variance of a month: once for each pair of accrual and bill. `document`: its manifest."""
+    page = notices.run_page(ui_url, document["dagster_run_id"])
+    key = f"variance:{document['accrual_run']}:{document['bill_run']}"
+    return Notice(key, "variance", notices.varied(document, page))
 
 
 def waiting_notice(

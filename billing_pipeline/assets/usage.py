@@ -54,7 +54,7 @@ def usage_file(
     A released month whose file is gone from the usage folder is read from the copy that its release keeps.
     """
     wanted = context.run.tags.get(SHA256)
-    path, kept = _usage_path(context, inputs, outputs, database)
+    path, kept = usage_path_of(inputs, outputs, database, period_of(context), context.run.tags)
     structure = check_structure(blocks_of(path), path.name)
     if wanted and wanted != structure.sha256:
         message = f"has other contents than when it was taken ({structure.sha256[:16]}…, not {wanted[:16]}…)"
@@ -213,11 +213,13 @@ def review_flags(
     return flags
 
 
-def _usage_path(
-    context: dg.AssetExecutionContext, inputs: InputFiles, outputs: OutputFiles, database: Database
+def usage_path_of(
+    inputs: InputFiles, outputs: OutputFiles, database: Database, period: Period, tags: Mapping[str, str]
 ) -> tuple[Path, int]:
-    """Where the run's usage file is read, and the number of the release whose copy that is: 0 without."""
-    period, tags = period_of(context), context.run.tags
+    """Where a month's usage file is read, and the number of the release whose copy that is: 0 without.
+
+    tags: of the run, when one started for this very file.
+    """
     before = database.run(partial(latest, period=period))
     try:
         return inputs.usage_path(period, tags.get(FILE), last=before.usage_name if before else ""), 0

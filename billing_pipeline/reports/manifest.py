@@ -57,18 +57,13 @@ def manifest_document(
 
     The reference's keys (spec 4.4) are kept; files, buckets, controls, flags and release are ours.
     """
-    stamp = "%Y-%m-%dT%H:%M:%SZ"
     kinds: dict[str, list[str]] = {}
     for entry in files:
         kinds.setdefault(entry["kind"], []).append(entry["name"])
     return {
         **summary,
         "rules_file": {**summary["rules_file"], "snapshot_path": kinds["rules"][0]},
-        "engine_version": run.version,
-        "run_id": run.run_id,
-        "run_timestamp_utc": run.started.strftime(stamp),
-        "finished_at_utc": run.finished.isoformat(),
-        "status": "completed",
+        **run_facts(run),
         "release": release,
         "outputs": {
             "master_billing_report": kinds["master"][0],
@@ -79,6 +74,17 @@ def manifest_document(
         },
         "files": files,
         "manifest_name": f"{run.prefix}_billing_log/{summary['billing_period']}_run_manifest_{run.run_id}.json",
+    }
+
+
+def run_facts(run: RunFacts) -> dict[str, Any]:
+    """What every manifest says of its run."""
+    return {
+        "engine_version": run.version,
+        "run_id": run.run_id,
+        "run_timestamp_utc": run.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "finished_at_utc": run.finished.isoformat(),
+        "status": "completed",
     }
 
 

@@ -19,17 +19,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from billing_pipeline.engine.close.attempts import is_told
 from billing_pipeline.engine.errors import BillingError, InputError
 from billing_pipeline.engine.period import Period
-from billing_pipeline.jobs import close_month, scan_month
+from billing_pipeline.jobs import accrue_month, close_month, explain_variance, scan_month
 from billing_pipeline.reports.notices import FailureFacts, failed, run_page
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.outbox import Notice, post
 from billing_pipeline.resources.redaction import redacted
-from billing_pipeline.run_tags import ATTEMPT, FILE, PARTITION, RULES_SHA256, SHA256
+from billing_pipeline.run_tags import ATTEMPT, BILL_RUN, FILE, PARTITION, RULES_SHA256, SHA256
 from billing_pipeline.settings import Settings
 
 _SECONDS = 4  # the daemon looks every five seconds: with five it would skip every other time
 _OVERLAP = timedelta(minutes=1)  # looked at again: clocks differ, and a notice is stored once anyway
-_JOBS = (close_month.name, scan_month.name)
+_BILLING = (close_month.name, scan_month.name)
+_TASKS = {accrue_month.name: "accrued", explain_variance.name: "compared with its accrual"}  # of the other jobs
+_JOBS = (*_BILLING, *_TASKS)
 _ENDS = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
 _DISK_FULL = re.compile("No space left on device|Disk quota exceeded|is the disk full", re.IGNORECASE)
 _CHECK_FAILED = "DagsterAssetCheckFailedError"
@@ -51,7 +53,9 @@ def run_notices_sensor(settings: Settings) -> dg.SensorDefinition:
         told = 0
         for record in _failed_runs(context.instance, datetime.fromisoformat(context.cursor) - _OVERLAP):
             run = record.dagster_run
-            notice = failure_notice(run.run_id, run.tags, _errors(context.instance, run.run_id), settings)
+            errors = _errors(context.instance, run.run_id)
+            task = _TASKS.get(run.job_name, "billed")
+            notice = failure_notice(run.run_id, run.tags, errors, settings, task)
             try:
                 told += bool(notice and database.run(partial(post, notice=notice, now=datetime.now(UTC))))
             except SQLAlchemyError as error:
@@ -65,14 +69,15 @@ def run_notices_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def failure_notice(
-    run_id: str, tags: Mapping[str, str], errors: Iterable[tuple[str, str]], settings: Settings
+    run_id: str, tags: Mapping[str, str], errors: Iterable[tuple[str, str]], settings: Settings, task: str = "billed"
 ) -> Notice | None:
     """The notice of a failed run; None when it is not told: not yet, or its refusal was told by the run itself.
 
-    `errors`: class and text of each error of the run, causes after what they caused.
+    `task`: what could not be done with the month. `errors`: class and text of each error of the run, causes after what
+    they caused.
     """
     found = [*errors]
-    if PARTITION not in tags or any(name == _CHECK_FAILED for name, _ in found):
+    if PARTITION not in tags or (task == "billed" and any(name == _CHECK_FAILED for name, _ in found)):
         return None
     ours = [(name, text) for name, text in found if name in _names(BillingError)]
     input_at_fault = bool(ours) and ours[0][0] in _names(InputError)
@@ -87,11 +92,13 @@ def failure_notice(
         disk_full=not ours and any(_DISK_FULL.search(text) for _, text in found),
         attempt=attempt,
         attempts=settings.attempts,
+        task=task,
         usage_name=tags.get(FILE, "").rpartition("/")[2],
         page=run_page(settings.ui_url, run_id),
     )
     last = "last" if attempt >= settings.attempts else ""  # that nothing more is tried is a fact of its own
-    about = [tags.get(SHA256) or run_id, tags.get(RULES_SHA256, "")[:16], last]
+    what = tags.get(SHA256, "") if task == "billed" else f"{task}:{tags.get(BILL_RUN, '')}" * bool(attempt)
+    about = [what or run_id, tags.get(RULES_SHA256, "")[:16], last]
     return Notice(":".join(["failed", period.key, *filter(None, about)]), "failed", failed(facts))
 
 

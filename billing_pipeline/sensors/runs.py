@@ -37,9 +37,11 @@ def attempts_of(
     return out
 
 
-def attempts_for(instance: dg.DagsterInstance, period: Period, tags: Mapping[str, str]) -> list[Attempt]:
-    """The runs of the job close_month in a month that have all of the tags, oldest first."""
-    filters = dg.RunsFilter(job_name=close_month.name, tags={**tags, PARTITION: period.key})
+def attempts_for(
+    instance: dg.DagsterInstance, period: Period, tags: Mapping[str, str], job_name: str = close_month.name
+) -> list[Attempt]:
+    """The runs of a job in a month that have all of the tags, oldest first."""
+    filters = dg.RunsFilter(job_name=job_name, tags={**tags, PARTITION: period.key})
     return [_attempt(record) for record in instance.get_run_records(filters, ascending=True)]
 
 

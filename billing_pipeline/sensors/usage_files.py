@@ -35,7 +35,7 @@ from billing_pipeline.resources.arrivals import FolderAwayError, files_of, hash_
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.inputs import InputFiles
 from billing_pipeline.resources.storage import Storage
-from billing_pipeline.run_tags import ATTEMPT, FILE, RULES_SHA256, SHA256
+from billing_pipeline.run_tags import ATTEMPT, BILLING, FILE, RULES_SHA256, SHA256
 from billing_pipeline.sensors.runs import attempts_of, rules_sha256
 from billing_pipeline.settings import Settings
 
@@ -131,7 +131,7 @@ def _verdicts(connection: sa.Connection) -> tuple[set[tuple[str, str]], dict[str
     A content whose release was left unfinished by a crash has been judged, and still needs the run that finishes it.
     """
     released, unfinished = {}, set()
-    for release in releases.all_releases(connection):
+    for release in releases.all_releases(connection, BILLING):
         if release.state == releases.PUBLISHED:
             released[release.period.key] = release.usage_sha256
         if release.state == releases.PREPARING or (release.state == releases.PUBLISHED and not release.placed_at):

@@ -39,9 +39,31 @@ GROUPS = {
             "partner_workbooks", "buckets", "controls", "master_report", "adjustments",
         },
     },
+    "accruals": {
+        "accrual_usage": set(),
+        "accrual_rules": set(),
+        "accrual_rows": {"accrual_usage", "accrual_rules"},
+        "accrual_totals": {"accrual_rows", "accrual_rules"},
+        "journal_entry": {"accrual_usage", "accrual_rows", "accrual_totals"},
+        "accrual_support": {"accrual_usage", "accrual_rules", "accrual_rows", "accrual_totals"},
+        "accrual": {
+            "accrual_usage", "accrual_rules", "accrual_rows", "accrual_totals", "journal_entry", "accrual_support",
+        },
+    },
+    "variance": {"variance": {"accrual", "manifest"}},
 }  # fmt: skip
+CLOSE = ("inputs", "review", "billing", "publication")
 ASSETS = {asset: parents for group in GROUPS.values() for asset, parents in group.items()}
 CHECKS = {
+    "bridge_sums_to_variance": False,
+    "debits_equal_credits_per_customer": True,
+    "debits_equal_credits": True,
+    "every_customer_is_booked": True,
+    "amounts": True,
+    "accounts": True,
+    "external_ids": True,
+}
+CONTROLS = {
     "completeness_rows": True,
     "completeness_users": True,
     "netsuite_tie_out": True,
@@ -58,9 +80,12 @@ CHECKS = {
 }
 """Name and whether it blocks: those that can say FAIL do, those that ask for review at most do not."""
 JOBS = {
-    "close_month": set(ASSETS),
+    "close_month": {asset for group in CLOSE for asset in GROUPS[group]},
     "scan_month": {*GROUPS["inputs"], *GROUPS["review"]},
+    "accrue_month": {*GROUPS["accruals"], *GROUPS["variance"]},
+    "explain_variance": {*GROUPS["variance"]},
 }
+WRITERS = {"accrue_month": "accruals", "explain_variance": "variances"}
 
 
 @pytest.fixture(name="graph", scope="module")
@@ -108,8 +133,11 @@ def test_no_asset_is_materialised_by_a_condition_of_its_own(graph: Any) -> None:
 
 
 def test_the_controls_are_checks_of_the_master_report_and_block_when_they_can_fail(graph: Any) -> None:
-    assert {key.name: graph.get_check_spec(key).blocking for key in graph.asset_check_keys} == CHECKS
-    assert {name(key.asset_key) for key in graph.asset_check_keys} == {"master_report"}
+    blocking = {key.name: graph.get_check_spec(key).blocking for key in graph.asset_check_keys}
+    assert blocking == CONTROLS | CHECKS
+    checked = {key.name: name(key.asset_key) for key in graph.asset_check_keys}
+    assert {checked[control] for control in CONTROLS} == {"master_report"}
+    assert {checked[check] for check in CHECKS} == {"journal_entry", "variance"}
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -124,14 +152,15 @@ def test_there_are_no_other_jobs() -> None:
 
 def test_closing_a_month_runs_the_checks_and_scanning_it_does_not() -> None:
     keys = {job: defs.resolve_job_def(job).asset_layer.asset_graph.asset_check_keys for job in JOBS}
-    assert {key.name for key in keys["close_month"]} == set(CHECKS)
+    assert {key.name for key in keys["close_month"]} == set(CONTROLS)
     assert not keys["scan_month"]
+    assert {key.name for key in keys["accrue_month"]} == set(CHECKS)
 
 
 @pytest.mark.parametrize("job", JOBS)
 def test_a_run_carries_the_tag_that_allows_one_writer_a_month(job: str) -> None:
     tags = defs.resolve_job_def(job).get_tags_for_partition_key("2026-01", selected_asset_keys=None)
-    assert tags["billing/writer"] == "billing:2026-01"
+    assert tags["billing/writer"] == f"{WRITERS.get(job, 'billing')}:2026-01"
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -157,13 +186,14 @@ def test_months_run_from_the_first_that_can_be_billed_to_the_current_one(now: da
 def test_these_resources_are_there() -> None:
     assert set(defs.resources or {}) == {
         "inputs", "outputs", "io_manager", "profile", "gate", "database", "notices", "retention",
+        "estimation",
     }  # fmt: skip
 
 
 def test_these_sensors_look_by_themselves_and_say_what_for() -> None:
     found = {sensor.name: sensor for sensor in defs.sensors or ()}
     assert {name: sensor.minimum_interval_seconds for name, sensor in found.items()} == {
-        "usage_files": 1800, "approvals": 4, "run_notices": 4, "outbox": 4,
+        "usage_files": 1800, "approvals": 4, "run_notices": 4, "accruals": 4, "outbox": 4,
     }  # fmt: skip
     for sensor in found.values():
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING, sensor.name
@@ -174,13 +204,19 @@ def test_these_schedules_run_by_themselves_and_say_what_for() -> None:
     found = {schedule.name: schedule for schedule in defs.schedules or ()}
     assert {name: (schedule.cron_schedule, schedule.execution_timezone) for name, schedule in found.items()} == {
         "deadline_watch": ("0 9 * * *", "UTC"), "tidy_daily": ("30 3 * * *", "UTC"),
+        "accrual_25th": ("0 6 * * *", "UTC"),
     }  # fmt: skip
     for schedule in found.values():
         assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING, schedule.name
         assert schedule.description, schedule.name
 
 
-@pytest.mark.parametrize("name", ["usage_files", "approvals", "run_notices", "outbox", "deadline_watch", "tidy_daily"])
+TICKING = (
+    "usage_files", "approvals", "accruals", "run_notices", "outbox", "accrual_25th", "deadline_watch", "tidy_daily",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TICKING)
 def test_each_of_them_can_be_switched_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BILLING_OFF", f"{name}, nothing_else")
     built = build_defs()
@@ -190,4 +226,4 @@ def test_each_of_them_can_be_switched_off(name: str, monkeypatch: pytest.MonkeyP
         if part.default_status.value == "RUNNING"
     }
     assert name not in running
-    assert len(running) == 5
+    assert running == {*TICKING} - {name}

@@ -207,10 +207,27 @@ def test_a_refusal_was_told_by_the_run_itself(watch: Watch) -> None:
 
 
 def test_other_jobs_are_not_ours_to_tell(watch: Watch) -> None:
-    watch.fails(BAD_CELL, name="accrue_month")
+    watch.fails(BAD_CELL, name="tidy")
     watch.fails(BAD_CELL, name="scan_month")
     watch.tick()
     assert len(watch.told) == 1
+
+
+@pytest.mark.parametrize(
+    ("job", "title"),
+    [
+        ("accrue_month", "January 2026 could not be accrued"),
+        ("explain_variance", "January 2026 could not be compared with"),
+    ],
+)
+def test_an_accrual_that_fails_again_and_again_is_told_once_and_once_more_when_it_is_given_up(
+    watch: Watch, job: str, title: str
+) -> None:
+    for _ in range(2):
+        watch.fails(BAD_CELL, name=job)
+        watch.tick()
+    assert len(watch.told) == 1
+    assert title in watch.told[0][3]["text"]
 
 
 def test_what_failed_before_the_sensor_began_is_not_told(instance: dg.DagsterInstance, database: Database) -> None:

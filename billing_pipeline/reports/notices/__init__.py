@@ -1,5 +1,6 @@
-"""Notices as messages: facts in, `text` and Slack's `blocks` out. Every text of them stands in `texts`."""
+"""Notices as messages: facts in, `text` and Slack's `blocks` out. Texts stand in `texts`, of accruals in `accruals`."""
 
+from billing_pipeline.reports.notices.accruals import accrual_voided, accrued, varied
 from billing_pipeline.reports.notices.facts import ControlFacts, FailureFacts, MonthFacts
 from billing_pipeline.reports.notices.pages import asset_page, run_page
 from billing_pipeline.reports.notices.texts import (
@@ -22,6 +23,8 @@ __all__ = [
     "FailureFacts",
     "FileKind",
     "MonthFacts",
+    "accrual_voided",
+    "accrued",
     "adjusted",
     "asset_page",
     "billed",
@@ -33,6 +36,7 @@ __all__ = [
     "rebill",
     "refused",
     "run_page",
+    "varied",
     "voided",
     "waiting",
 ]

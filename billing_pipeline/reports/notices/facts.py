@@ -45,7 +45,8 @@ class ControlFacts:
 class FailureFacts:
     """A run that failed. `attempt` of at most `attempts`; 0: a person started it.
 
-    `input_at_fault`: a file is wrong; `disk_full`: one could not be written for want of space.
+    `task`: what could not be done with the month. `input_at_fault`: a file is wrong; `disk_full`: one could not be
+    written for want of space.
     """
 
     period: Period
@@ -56,3 +57,4 @@ class FailureFacts:
     usage_name: str = ""
     page: str = ""
     disk_full: bool = False
+    task: str = "billed"

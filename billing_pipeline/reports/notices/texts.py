@@ -166,7 +166,8 @@ def failed(failure: FailureFacts) -> dict[str, Any]:
     if failure.attempt and failure.attempt < failure.attempts:
         todo.append("Meanwhile it is tried again by itself, at growing intervals.")
     elif failure.attempt:
-        todo.append(f"That was the last attempt. When the cause is mended, start the month again: {_again(month)}")
+        again = _again(month) if failure.task == "billed" else f"`billing-pipeline accrue --month {month.key}`"
+        todo.append(f"That was the last attempt. When the cause is mended, start the month again: {again}")
     else:
         todo.append("Then start the run again.")
     lines = [line for line in map(one_line, failure.cause) if line]
@@ -175,7 +176,7 @@ def failed(failure: FailureFacts) -> dict[str, Any]:
     return message(
         Layout(
             "🚨",
-            f"{month.title} could not be billed",
+            f"{month.title} could not be {failure.task}",
             said="The run failed; nothing was published by it.",
             fields=[("Period", month.key), ("Status", "failed"), *tried, *_usage(failure.usage_name)],
             listed=[*lines[:_CAUSES], *more],
