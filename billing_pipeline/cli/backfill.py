@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # Dagster takes a second to import: a command loads it when i
 _MOST = 600  # months; more is a typing mistake
 _STATES = {
     "published": DONE,
+    "accrued": DONE,
     "closed": DONE,
     "unchanged": DONE,
     "refused": REFUSED,
@@ -30,10 +31,12 @@ _ADVICE = {
 def backfill(
     start: Annotated[str, typer.Option("--from", help="First month, YYYY-MM.")],
     end: Annotated[str, typer.Option("--to", help="Last month, YYYY-MM.")],
-    what: Annotated[Literal["billing"], typer.Option(help="What is run again.")] = "billing",
+    what: Annotated[
+        Literal["billing", "accruals"], typer.Option(help="The bill, or the accrual with its variance.")
+    ] = "billing",
     rules: Annotated[
         Literal["as-of", "current"],
-        typer.Option(help="as-of: the rules each month was released with; current: the workbook as it is now."),
+        typer.Option(help="as-of: the rules each month was made with; current: the workbook as it is now."),
     ] = "as-of",
     jobs: Annotated[
         int, typer.Option(min=1, max=32, help="Months at a time; each needs memory for a whole month.")
@@ -46,7 +49,8 @@ def backfill(
 
     A month that comes out as it was sent is unchanged; one that differs waits as a re-bill, with the difference per
     partner, until somebody approves it; one that was never released goes the way of a new month. Months run side by
-    side, and no month twice at a time.
+    side, and no month twice at a time. An accrual is made where there is none; months are accrued with the rules of
+    their time, and where none were kept with the workbook as it is, which is said.
 
     Exit code 0: every month is published or unchanged. 3: some wait for a person. 4: refused. 2, 1: bad input, failure.
 
@@ -55,14 +59,16 @@ def backfill(
       billing-pipeline backfill --from 2025-07 --to 2025-12
 
       billing-pipeline backfill --from 2026-01 --to 2026-01 --rules current
+
+      billing-pipeline backfill --from 2025-07 --to 2025-12 --what accruals
     """
     from billing_pipeline.cli.backfilling import backfill_months
 
-    found = backfill_months(_months(start, end), rules, jobs)
+    found = backfill_months(_months(start, end), what, rules, jobs)
     if json:
         print_json({"what": what, "rules": rules, "months": found})
     else:
-        _print(found)
+        _print(found, what)
     raise typer.Exit(_code([str(month["state"]) for month in found]))
 
 
@@ -89,13 +95,14 @@ def _code(states: list[str]) -> int:
     return next((code for code in (FAILED, BAD_INPUT, REFUSED, WAITING) if code in codes), DONE)
 
 
-def _print(found: list[dict[str, Any]]) -> None:
-    columns = ("month", "state", "billed", "difference", "seconds", "why")
+def _print(found: list[dict[str, Any]], what: str) -> None:
+    amounts = ("accrued", "variance") if what == "accruals" else ("billed", "difference")
+    columns = ("month", "state", *amounts, "seconds", "why")
     rows = [
         (month["period"], month["state"], month["billed"], month["difference"], month["seconds"], month["why"])
         for month in found
     ]
-    messages.print(table("Months run again", columns, rows, ("billed", "difference", "seconds")))
+    messages.print(table("Months run again", columns, rows, (*amounts, "seconds")))
     for state, advice in _ADVICE.items():
         months = [str(month["period"]) for month in found if month["state"] == state]
         if months:

@@ -10,25 +10,28 @@ from typing import Any
 
 from rich.progress import Progress
 
+from billing_pipeline.cli.accruing import accrual_of
 from billing_pipeline.cli.closing import installed_month, progress_bar
 from billing_pipeline.cli.drafting import closed_month
+from billing_pipeline.cli.target import Place
 from billing_pipeline.engine.errors import GateError, InputError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.resources.months import MonthEvent
 from billing_pipeline.run_tags import RULES
 
 
-def backfill_months(periods: Sequence[Period], rules: str, jobs: int) -> list[dict[str, Any]]:
-    """Run close_month for each month, `jobs` at a time; period, state, billed, difference, seconds, why, in order.
+def backfill_months(periods: Sequence[Period], what: str, rules: str, jobs: int) -> list[dict[str, Any]]:
+    """Close or accrue each month, `jobs` at a time; period, state, billed, difference, seconds, why, in order.
 
-    States are those of a month, `unchanged`, and for months that could not be run: bad_input, refused, failed.
+    States are those of a month, `accrued`, `unchanged`, and for months that could not be run: bad_input, refused,
+    failed. Of an accrual, billed is what was accrued and difference its variance, when the bill is out.
     """
     found: dict[str, dict[str, Any]] = {}
     with progress_bar() as progress:
         task = progress.add_task(f"{len(periods)} months", total=len(periods), step="starting")
         spawn = multiprocessing.get_context("spawn")  # a forked copy of Polars' threads would hang
         with ProcessPoolExecutor(min(jobs, len(periods), os.cpu_count() or 1), mp_context=spawn) as pool:
-            running = {pool.submit(run_one, period.key, rules): period for period in periods}
+            running = {pool.submit(run_one, period.key, what, rules): period for period in periods}
             for done in as_completed(running):
                 period = running[done]
                 try:
@@ -39,12 +42,14 @@ def backfill_months(periods: Sequence[Period], rules: str, jobs: int) -> list[di
     return [found[period.key] for period in periods]
 
 
-def run_one(key: str, rules: str) -> dict[str, Any]:
+def run_one(key: str, what: str, rules: str) -> dict[str, Any]:
     """One month in this process, as `backfill_months` tells it. Errors are part of the answer, not raised."""
     period, begun = Period.parse(key), time.monotonic()
     try:
-        event = closed_month(installed_month(period), Progress(disable=True), {RULES: rules})
-        answer = _told(period, event)
+        if what == "accruals":
+            answer = _accrued(period, rules)
+        else:
+            answer = _told(period, closed_month(installed_month(period), Progress(disable=True), {RULES: rules}))
     except InputError as error:
         answer = _came_to(period, "bad_input", str(error))
     except GateError as error:
@@ -60,6 +65,13 @@ def _told(period: Period, event: MonthEvent) -> dict[str, Any]:
     state = "unchanged" if detail.get("unchanged") else event.state
     why = "; ".join(detail.get("reasons", []))
     return {**_came_to(period, state, why), "billed": billed, "difference": detail.get("difference", "")}
+
+
+def _accrued(period: Period, rules: str) -> dict[str, Any]:
+    document = accrual_of(period, Place(), tags={RULES: rules}, progress=Progress(disable=True))
+    why = "; ".join(filter(None, (document["rules"], document["usage_note"])))
+    found = {"billed": document["total"], "difference": document["variance"]}
+    return {**_came_to(period, document["state"], why), **found}
 
 
 def _came_to(period: Period, state: str, why: str) -> dict[str, Any]:

@@ -20,8 +20,9 @@ from billing_pipeline.partitions import MONTHS
 from billing_pipeline.profile import Profile, load_profile
 from billing_pipeline.resources.database import Database, DatabaseResource
 from billing_pipeline.resources.gate import Gate
-from billing_pipeline.resources.leases import billing_lease, lease
+from billing_pipeline.resources.leases import lease, month_lease
 from billing_pipeline.resources.outputs import OutputFiles, Outputs, output_files
+from billing_pipeline.run_tags import BILLING
 from billing_pipeline.settings import load_settings
 
 _CHECK_FAILED = "DagsterAssetCheckFailedError"  # a blocking check; Dagster does not export the class
@@ -85,8 +86,15 @@ def close_month(month: Month, progress: Progress) -> Verdict:
     return month.verdict()
 
 
-def run_month(month: Month, job_name: str, progress: Progress, tags: Mapping[str, str] | None = None) -> None:
-    """Materialise a job's assets for the month; errors in data come out as they were raised."""
+def run_month(
+    month: Month,
+    job_name: str,
+    progress: Progress,
+    tags: Mapping[str, str] | None = None,
+    *,
+    capability: str = BILLING,
+) -> None:
+    """Materialise a job's assets for the month as its one writer; errors in data come out as they were raised."""
     refuse_unknown_month(month.period)
     job = build_defs(month.resources).resolve_job_def(job_name)
     task = progress.add_task(month.period.title, total=len(job.nodes), step="starting")
@@ -95,7 +103,7 @@ def run_month(month: Month, job_name: str, progress: Progress, tags: Mapping[str
     def step_done(context: dg.HookContext) -> None:
         progress.update(task, advance=1, step=context.op.name.split("__")[-1].replace("_", " "))
 
-    held = lease(month.database, billing_lease(month.period), seconds=month.gate.lease_seconds)
+    held = lease(month.database, month_lease(capability, month.period), seconds=month.gate.lease_seconds)
     with held, dagster_instance() as instance:
         job.with_hooks({step_done}).execute_in_process(
             partition_key=month.period.key, instance=instance, run_config=_QUIET, tags=dict(tags or {})

@@ -16,14 +16,14 @@ from billing_pipeline.engine.close.states import CLOSED, PENDING, PRICED, PUBLIS
 from billing_pipeline.engine.errors import GateError, InputError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.reports.evidence import write_pack
-from billing_pipeline.reports.notices import dismissed, voided
+from billing_pipeline.reports.notices import accrual_voided, dismissed, voided
 from billing_pipeline.resources import months, outbox, releases, reviews
-from billing_pipeline.resources.leases import billing_lease, lease
+from billing_pipeline.resources.leases import lease, month_lease
 from billing_pipeline.resources.months import MonthEvent
 from billing_pipeline.resources.outbox import Notice
 from billing_pipeline.resources.releases import Release
 from billing_pipeline.resources.reviews import Approval
-from billing_pipeline.run_tags import SHA256
+from billing_pipeline.run_tags import BILLING, SHA256
 
 _PATIENCE = 10.0  # seconds a command waits for a run of the month to end
 _SENT = ("import", "held", "adjustment", "credit_memo")
@@ -65,8 +65,8 @@ def publish_month(period: Period, by: str, reason: str) -> dict[str, Any]:
     }
 
 
-def void_release(period: Period, number: int | None, by: str, reason: str) -> Release:
-    """Take the month's last release back; GateError when it was imported, InputError when there is none.
+def void_release(period: Period, number: int | None, by: str, reason: str, capability: str = BILLING) -> Release:
+    """Take the month's last release back, or its accrual; GateError: it was imported, InputError: there is none.
 
     Killed anywhere, the release is void or not; what its files still lack is done by the month's next run or `void`.
     """
@@ -74,22 +74,26 @@ def void_release(period: Period, number: int | None, by: str, reason: str) -> Re
     now = datetime.now(UTC)
 
     def work(connection: sa.Connection) -> Release:
-        found = _chosen(connection, period, number)
+        found = _chosen(connection, period, number, capability)
         if found.state == releases.VOID and found.voided_at == now:
             return found  # done already, if the answer to its commit was lost
-        _refuse_void(found, releases.current(connection, period))
+        _refuse_void(found, releases.current(connection, period, capability))
         taken = replace(found, state=releases.VOID, voided_at=now, voided_by=by, void_reason=reason)
         releases.mark(connection, found, state=releases.VOID, voided_at=now, voided_by=by, void_reason=reason)
-        months.record(connection, _after_void(connection, taken, now))
-        holds = releases.current(connection, period)
-        told = voided(period, found.number, found.billed, holds.number if holds else 0, by, reason)
-        outbox.post(connection, Notice(f"voided:{period.key}:{found.number}", "voided", told), now)
+        holds = releases.current(connection, period, capability)
+        if capability == BILLING:
+            months.record(connection, _after_void(connection, taken, now))
+            told = voided(period, found.number, found.billed, holds.number if holds else 0, by, reason)
+        else:
+            told = accrual_voided(period, found.billed, by, reason)
+        outbox.post(connection, Notice(f"voided:{capability}:{period.key}:{found.number}", "voided", told), now)
         return taken
 
-    with _held(month):
-        finish_release(month.database, month.outputs, month.gate, period)
+    sets = month.outputs.of(capability)
+    with _held(month, capability):
+        finish_release(month.database, sets, month.gate, period)
         found = month.database.run(work)
-        finish_release(month.database, month.outputs, month.gate, period)
+        finish_release(month.database, sets, month.gate, period)
     return found
 
 
@@ -117,13 +121,13 @@ def dismiss_rebill(period: Period, by: str, reason: str) -> MonthEvent:
         return month.database.run(work)
 
 
-def import_release(period: Period, number: int | None, by: str) -> Release:
+def import_release(period: Period, number: int | None, by: str, capability: str = BILLING) -> Release:
     """Record that the ERP took a release; again does no harm. GateError for one that is void or not yet whole."""
     month = installed_month(period)
     now = datetime.now(UTC)
 
     def work(connection: sa.Connection) -> Release:
-        found = _chosen(connection, period, number)
+        found = _chosen(connection, period, number, capability)
         if found.state != releases.PUBLISHED:
             raise GateError(f"release {found.number} of {period} is {found.state}; it cannot have been imported")
         if found.imported_at:
@@ -131,7 +135,7 @@ def import_release(period: Period, number: int | None, by: str) -> Release:
         releases.mark(connection, found, imported_at=now, imported_by=by)
         return replace(found, imported_at=now, imported_by=by)
 
-    with _held(month):
+    with _held(month, capability):
         return month.database.run(work)
 
 
@@ -159,8 +163,12 @@ def history_document(period: Period | None) -> dict[str, Any]:
 
     def work(connection: sa.Connection) -> tuple[list[Release], list[MonthEvent]]:
         known = [period] if period else [event.period for event in months.latest_of_all(connection)]
+        every = releases.all_releases(connection)
         return (
-            [release for each in known for release in releases.releases_of(connection, each)],
+            sorted(
+                (release for release in every if period in (None, release.period)),
+                key=lambda release: (release.period, release.capability != BILLING, release.number),
+            ),
             [event for each in known for event in months.events_of(connection, each)],
         )
 
@@ -176,7 +184,7 @@ def release_document(release: Release) -> dict[str, Any]:
     return _document(release)
 
 
-def write_evidence(period: Period, number: int | None, out: Path) -> dict[str, Any]:
+def write_evidence(period: Period, number: int | None, out: Path, capability: str = BILLING) -> dict[str, Any]:
     """Pack a release's run set and what the database knows of it into one ZIP; how many files it holds.
 
     The database's part ends with the release: what happens later, to the month or its decisions, is of a later one.
@@ -186,7 +194,7 @@ def write_evidence(period: Period, number: int | None, out: Path) -> dict[str, A
     month = installed_month(period)
 
     def work(connection: sa.Connection) -> tuple[Release, dict[str, Any]]:
-        found = _chosen(connection, period, number)
+        found = _chosen(connection, period, number, capability)
         if found.published_at is None:
             raise GateError(f"release {found.number} of {period} is not complete; run the month again")
         until, of = found.published_at, (period, found.usage_sha256)
@@ -201,7 +209,7 @@ def write_evidence(period: Period, number: int | None, out: Path) -> dict[str, A
         }
 
     found, record = month.database.run(work)
-    count = write_pack(out, month.outputs.set_files(period, found.run_id), record)
+    count = write_pack(out, month.outputs.of(capability).set_files(period, found.run_id), record)
     return {"period": period.key, "release": found.number, "files": count, "path": str(out)}
 
 
@@ -223,31 +231,33 @@ def _approve(month: Month, event: MonthEvent, by: str, reason: str) -> None:
     month.database.run(work)
 
 
-def _held(month: Month) -> Any:
+def _held(month: Month, capability: str = BILLING) -> Any:
     seconds = month.gate.lease_seconds
-    return lease(month.database, billing_lease(month.period), seconds=seconds, wait=_PATIENCE)
+    return lease(month.database, month_lease(capability, month.period), seconds=seconds, wait=_PATIENCE)
 
 
-def _chosen(connection: sa.Connection, period: Period, number: int | None) -> Release:
+def _chosen(connection: sa.Connection, period: Period, number: int | None, capability: str) -> Release:
     """The release of that number, or the last one that holds; InputError when there is none."""
-    made = releases.releases_of(connection, period)
+    made = releases.releases_of(connection, period, capability)
     found = [
         release for release in made if (release.number == number if number else release.state == releases.PUBLISHED)
     ]
     if not found:
-        which = f"no release {number}" if number else "no release"
+        kind = "release" if capability == BILLING else "accrual"
+        which = f"no {kind} {number}" if number else f"no {kind}"
         raise InputError(f"{period} has {which}; billing-pipeline history --month {period} lists what there is")
     return found[-1]
 
 
 def _refuse_void(found: Release, last: Release | None) -> None:
-    named = f"release {found.number} of {found.period}"
+    named = f"{'release' if found.capability == BILLING else 'accrual'} {found.number} of {found.period}"
     if found.state == releases.VOID:
         raise GateError(f"{named} is void already")
     if last is None or found.number != last.number:
         raise GateError(f"{named} is not its last one; void the later ones first")
     if found.imported_at:
-        raise GateError(f"{named} was imported; only an adjustment can correct it")
+        how = "an adjustment" if found.capability == BILLING else "the next month's entries"
+        raise GateError(f"{named} was imported; only {how} can correct it")
 
 
 def _after_void(connection: sa.Connection, found: Release, now: datetime) -> MonthEvent:

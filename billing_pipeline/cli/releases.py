@@ -1,7 +1,7 @@
 """`publish`, `void`, `imported`, `close`, `history`, `evidence`: what of a month was sent, and what became of it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # Dagster takes a second to import: a command loads it when i
 Month = Annotated[str, typer.Option("--month", help="The month, YYYY-MM.")]
 Number = Annotated[int | None, typer.Option("--release", help="Number of the release; default: the last one.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, in a sentence, for whoever reads the history.")]
+What = Annotated[Literal["billing", "accruals"], typer.Option("--what", help="The month's bill, or its accrual.")]
 _WIDTH = 200  # of a table that goes into a file or a pipe: nothing is cut off there
 
 
@@ -62,11 +63,13 @@ def dismiss(month: Month, by: By = None, reason: Why = "", json: Json = False) -
     _tell(said, f"{event.period} stays as it was sent", json=json)
 
 
-def void(month: Month, release: Number = None, by: By = None, reason: Why = "", json: Json = False) -> None:
-    """Take back the last release of a month, as long as NetSuite has not imported it.
+def void(
+    month: Month, release: Number = None, what: What = "billing", by: By = None, reason: Why = "", json: Json = False
+) -> None:
+    """Take back the last release of a month, or its accrual, as long as NetSuite has not imported it.
 
     Its files are taken away (its run set stays, for `evidence`); the release before it, if any, holds again. After that
-    nothing is sent until somebody calls `publish`.
+    nothing is sent until somebody calls `publish`. A month whose accrual was taken back is accrued again by `accrue`.
 
     Exit code 4: NetSuite has the release; then only an adjustment, which a later release makes, can correct it.
 
@@ -77,13 +80,13 @@ def void(month: Month, release: Number = None, by: By = None, reason: Why = "", 
     from billing_pipeline.cli.publishing import void_release
     from billing_pipeline.engine.period import Period
 
-    taken = void_release(Period.parse(month), release, person(by), reason)
-    named = f"release {taken.number} of {taken.period}"
-    back = ", those of the release before it are back" if taken.number > 1 else ""
+    taken = void_release(Period.parse(month), release, person(by), reason, what)
+    named = f"{_kind(what)} {taken.number} of {taken.period}"
+    back = ", those of the release before it are back" if taken.number > 1 and what == "billing" else ""
     _tell(_document(taken), f"{named} is void: its files are gone{back}", json=json)
 
 
-def imported(month: Month, release: Number = None, by: By = None, json: Json = False) -> None:
+def imported(month: Month, release: Number = None, what: What = "billing", by: By = None, json: Json = False) -> None:
     """Record that NetSuite took a release, so that it cannot be taken back any more. Saying so again changes nothing.
 
     Exit code 4: the release is void.
@@ -95,8 +98,8 @@ def imported(month: Month, release: Number = None, by: By = None, json: Json = F
     from billing_pipeline.cli.publishing import import_release
     from billing_pipeline.engine.period import Period
 
-    taken = import_release(Period.parse(month), release, person(by))
-    _tell(_document(taken), f"release {taken.number} of {taken.period} is imported", json=json)
+    taken = import_release(Period.parse(month), release, person(by), what)
+    _tell(_document(taken), f"{_kind(what)} {taken.number} of {taken.period} is imported", json=json)
 
 
 def close(
@@ -151,6 +154,7 @@ def evidence(
     month: Month,
     out: Annotated[Path, typer.Option(help="The ZIP file to write.")],
     release: Number = None,
+    what: What = "billing",
     json: Json = False,
 ) -> None:
     """Write the evidence of a release as one ZIP: inputs, rules, outputs, controls, decisions, approvals, manifest.
@@ -164,8 +168,12 @@ def evidence(
     from billing_pipeline.cli.publishing import write_evidence
     from billing_pipeline.engine.period import Period
 
-    found = write_evidence(Period.parse(month), release, out)
-    _tell(found, f"{found['files']} files of release {found['release']} in {safe(out)}", json=json)
+    found = write_evidence(Period.parse(month), release, out, what)
+    _tell(found, f"{found['files']} files of {_kind(what)} {found['release']} in {safe(out)}", json=json)
+
+
+def _kind(what: str) -> str:
+    return "release" if what == "billing" else "accrual"
 
 
 def _document(release: "Release") -> dict[str, Any]:
@@ -208,15 +216,23 @@ def _print_history(document: dict[str, Any]) -> None:
     if not document["releases"] and not document["events"]:
         say("Nothing has run yet.")
         return
-    columns = ("month", "no", "state", "published", "billed", "difference", "usage", "rules", "run", "imported")
+    columns = ("month", "what", "no", "state", "published", "billed", "difference", "usage", "rules", "run", "imported")
     rows = [
         (
-            release["period"], release["number"], release["state"], _minute(release["published_at"]),
-            release["billed"], release["difference"], release["usage_sha256"][:8], release["rules_sha256"][:8],
-            release["run_id"], f"{_minute(release['imported_at'])} {release['imported_by']}".strip(),
+            release["period"],
+            release["capability"],
+            release["number"],
+            release["state"],
+            _minute(release["published_at"]),
+            release["billed"],
+            release["difference"],
+            release["usage_sha256"][:8],
+            release["rules_sha256"][:8],
+            release["run_id"],
+            f"{_minute(release['imported_at'])} {release['imported_by']}".strip(),
         )
         for release in document["releases"]
-    ]  # fmt: skip
+    ]
     if rows:
         _print(table("Releases", columns, rows, ("no", "billed", "difference")))
         messages.print()

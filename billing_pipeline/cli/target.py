@@ -9,6 +9,7 @@ from billing_pipeline.engine.errors import InputError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.usage.arrivals import period_of_name
 from billing_pipeline.profile import load_profile
+from billing_pipeline.resources.estimation import Estimation
 from billing_pipeline.resources.gate import Gate
 from billing_pipeline.resources.inputs import single_month_of, usage_files
 from billing_pipeline.settings import RULES_NAME, Settings, load_settings
@@ -46,19 +47,28 @@ def _adhoc(settings: Settings, place: Place, month: str | None, *, gated: bool) 
         raise InputError("give either --inputs-dir or --usage-file (with --rules-file)")
     if place.usage_file is not None and place.rules_file is None:
         raise InputError("--usage-file needs --rules-file, the rules workbook to price it by")
+    resources = adhoc_resources(
+        settings, place, place.outputs_dir, Gate(gated=gated, readback_rows=settings.readback_rows)
+    )
+    return Month(_period(place, month), load_profile(settings.profile), resources)
+
+
+def adhoc_resources(
+    settings: Settings, place: Place, outputs_dir: Path, gate: Gate, estimation: Estimation | None = None
+) -> dict[str, object]:
+    """The resources of a folder of one's own: inputs and outputs as named, its state in `.billing` there."""
     folder = place.inputs_dir or (place.usage_file.parent if place.usage_file else Path())
-    profile = load_profile(settings.profile)
-    resources = local_resources(
+    return local_resources(
         usage_dir=folder,
         rules_file=place.rules_file or folder / RULES_NAME,
-        outputs_dir=place.outputs_dir,
-        state_dir=place.outputs_dir / ".billing",
-        profile=profile,
-        gate=Gate(gated=gated, readback_rows=settings.readback_rows),
+        outputs_dir=outputs_dir,
+        state_dir=outputs_dir / ".billing",
+        profile=load_profile(settings.profile),
+        gate=gate,
         usage_file=place.usage_file,
         overrides_file=place.overrides,
+        estimation=estimation,
     )
-    return Month(_period(place, month), profile, resources)
 
 
 def _period(place: Place, month: str | None) -> Period:

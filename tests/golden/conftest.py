@@ -103,3 +103,26 @@ def bill(
         return Outcome(code, agrees=compare.main(case.folder, tmp_path, False) == 0)
 
     return billed
+
+
+@pytest.fixture
+def accrue(
+    tmp_path: Path, compare: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Bill:
+    """Accrues a case's month from its prior month, bills it and compares the two, by the three commands."""
+    run = command_line(monkeypatch, capsys)
+
+    def accrued(name: str) -> Outcome:
+        case, root = Case(CASES / name), tmp_path / "gep_accrual"
+        compact, dotted = case.month.replace("-", ""), case.month.replace("-", ".")
+        made = run(
+            "accrue", "--month", case.month, "--usage-dir", case.folder / "prior_month",
+            "--rules-file", case.inputs / RULES, "--outputs-dir", tmp_path,
+        )  # fmt: skip
+        assert by_command_line(case, tmp_path, run) in (0, 3)
+        report = tmp_path / "gep_billing_log" / f"{dotted}_Master_Billing_Report.xlsx"
+        totals, output = root / f"gep_accrual_totals_{compact}.csv", root / f"variance_{compact}.csv"
+        assert run("variance", "--accrual-totals", totals, "--actual-report", report, "--output", output).code == 0
+        return Outcome(made.code, agrees=compare.main(case.folder, tmp_path, True) == 0)
+
+    return accrued
