@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from billing_pipeline.cli import backfill, bill, demo, doctor, explain, releases, review, rules, up
+from billing_pipeline.cli import accruals, backfill, bill, clients, demo, doctor, explain, releases, review, rules, up
 from billing_pipeline.cli.console import BAD_INPUT, FAILED, REFUSED, safe, say
 from billing_pipeline.engine.errors import BillingError, GateError, InputError
 
@@ -33,6 +33,10 @@ app.command()(releases.imported)
 app.command()(releases.close)
 app.command()(releases.history)
 app.command()(releases.evidence)
+app.command()(accruals.accrue)
+app.command()(accruals.variance)
+app.command()(accruals.backtest)
+app.add_typer(clients.app, name="clients")
 app.command()(backfill.backfill)
 app.command()(up.up)
 app.command()(up.prepare)

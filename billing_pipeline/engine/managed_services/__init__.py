@@ -1,0 +1,8 @@
+"""Managed services: what clients are billed for devices, people, support hours, backups and items."""
+
+from billing_pipeline.engine.managed_services.bills import COMPONENTS, MONEY, Bills, client_bills
+from billing_pipeline.engine.managed_services.documents import book_of
+from billing_pipeline.engine.managed_services.policy import REFERENCE, Policy
+from billing_pipeline.engine.managed_services.tables import Book
+
+__all__ = ["COMPONENTS", "MONEY", "REFERENCE", "Bills", "Book", "Policy", "book_of", "client_bills"]

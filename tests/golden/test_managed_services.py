@@ -1,0 +1,107 @@
+"""Recorded client bills: under the reference's policy its amounts to the cent, but for a month that ended too early.
+
+The other policies' amounts stand beside them where they differ, so that a migration can be explained.
+"""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from billing_pipeline.engine.errors import InputError
+from billing_pipeline.engine.managed_services import MONEY, REFERENCE, Policy, book_of, client_bills
+from tests.months import Said, command_line
+
+CASES = Path(__file__).parent / "managed-services"
+BILLS = {path.stem: path for path in sorted(CASES.glob("ms-[0-9]*.json"))}
+HALF_OPEN = "ms-10-ticket-month-window"  # the reference's month ends at 23:59:59; ours is half-open
+Calculate = Callable[..., Said]
+
+
+@pytest.fixture
+def calculate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Calculate:
+    run = command_line(monkeypatch, capsys)
+    return lambda name, *more: run("clients", "calculate", "--input", CASES / f"{name}.json", *more, "--json")
+
+
+def case(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((CASES / f"{name}.json").read_bytes(), parse_float=Decimal)
+    return document
+
+
+def total(name: str, policy: Policy) -> str:
+    book, period, _ = book_of(case(name))
+    return str(client_bills(book, period, policy).bills["total"][0])
+
+
+@pytest.mark.parametrize("name", BILLS)
+def test_a_recorded_bill_is_met_to_the_cent_under_the_policy_of_the_reference(name: str, calculate: Calculate) -> None:
+    expected = case(name)["expected"]
+    said = calculate(name, "--policy", "reference")
+    assert said.document["billable"] == expected["billable"]
+    if not expected["billable"]:
+        assert (said.code, said.document["money"]) == (3, {})
+        assert said.document["reason"]
+        return
+    assert said.code == 0
+    money = expected["money"]
+    if name == HALF_OPEN:
+        money = {**money, "ticket_charge": "6900.00", "total": "6900.00"}
+    assert said.document["money"] == money
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, path in BILLS.items() if json.loads(path.read_bytes())["expected"]["billable"]]
+)
+def test_by_default_the_total_is_the_sum_of_the_components_and_of_the_lines(name: str) -> None:
+    book, period, _ = book_of(case(name))
+    found = client_bills(book, period)
+    bill = found.bills.row(0, named=True)
+    parts = ("total_user_charges", "total_asset_charges", "total_line_item_charges", "ticket_charge", "backup_charge")
+    assert sum((bill[part] for part in parts), Decimal(0)) == bill["total"]
+    assert found.lines["amount"].sum() == bill["total"]
+    assert set(MONEY) <= set(bill)
+
+
+@pytest.mark.parametrize(
+    ("name", "reference", "recommended"),
+    [
+        ("ms-14-prepaid-both", "600.00", "0.00"),
+        ("ms-15-prepaid-yearly-all-years-feed", "1800.00", "0.00"),
+        ("ms-18-backup-untyped", "575.00", "590.00"),
+        ("ms-20-typed-asset-override-ignored", "211.00", "172.00"),
+        ("ms-23-zero-included-tb", "175.00", "185.00"),
+        ("ms-37-two-half-cents", "154.98", "154.99"),
+    ],
+)
+def test_what_the_recommended_policy_changes(name: str, reference: str, recommended: str) -> None:
+    assert (total(name, REFERENCE), total(name, Policy())) == (reference, recommended)
+
+
+def test_time_without_a_moment_is_left_out_and_told(calculate: Calculate) -> None:
+    said = calculate("ms-err-01-ticket-null-updated").document
+    assert (said["money"]["ticket_charge"], said["warnings"]) == (
+        "0.00",
+        ["tickets[0]: has no time, and is not billed"],
+    )
+
+
+def test_a_time_without_a_zone_is_utc_and_told(calculate: Calculate) -> None:
+    said = calculate("ms-err-02-ticket-naive-time").document
+    assert (said["money"]["ticket_charge"], said["warnings"]) == (
+        "300.00", ["tickets[0]: its time has no zone, and is taken as UTC"],
+    )  # fmt: skip
+
+
+def test_an_override_without_a_type_is_none_and_told(calculate: Calculate) -> None:
+    said = calculate("ms-err-03-asset-override-null-type").document
+    assert (said["money"]["total_asset_charges"], len(said["warnings"])) == ("50.00", 1)
+
+
+def test_month_thirteen_is_refused(calculate: Calculate) -> None:
+    with pytest.raises(InputError, match="2025-13 is not a month"):
+        book_of(case("ms-err-04-month-13"))
+    assert calculate("ms-err-04-month-13").code == 2
