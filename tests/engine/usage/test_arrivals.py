@@ -53,10 +53,11 @@ class Folder:
     limits: Limits = LIMITS
     hashed: list[str] = field(default_factory=list)
     started: list[Start] = field(default_factory=list)
+    writes: int = 1
 
     def write(self, path: str, text: str) -> None:
-        mark = self.files.get(path, ("", "0"))[1]
-        self.files[path] = (text, str(int(mark) + 1))
+        self.writes += 1  # no two writes share a modification time, also of a path that was removed between them
+        self.files[path] = (text, str(self.writes))
 
     def look(self) -> Decision:
         """One look at the folder, its memory kept as text; what it starts is running from then on."""
