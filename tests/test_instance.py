@@ -62,12 +62,12 @@ def test_an_empty_machine_becomes_an_installation_and_the_second_time_nothing_ch
         f"made the folder {home}",
         f"made the folder {tmp_path / 'data' / 'usage'}",
         f"wrote {home / 'dagster.yaml'}",
-        "application's database: at migration 0002",
+        "application's database: at migration 0003",
         "Dagster's storage: at its newest migration",
     ]
     written = (home / "dagster.yaml").stat().st_mtime_ns
     assert prepare(home, settings) == [
-        "application's database: at migration 0002",
+        "application's database: at migration 0003",
         "Dagster's storage: at its newest migration",
     ]
     assert (home / "dagster.yaml").stat().st_mtime_ns == written

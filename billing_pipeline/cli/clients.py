@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 import typer
 
 from billing_pipeline.cli.console import DONE, WAITING, messages, print_json, safe, say, table
-from billing_pipeline.cli.options import Json
+from billing_pipeline.cli.options import By, Json, Reason, person
 from billing_pipeline.engine.errors import InputError, Problem
+
+_SHOWN = 60  # changes of an import
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode="rich", help="Managed services: devices, people, hours, backups, items."
@@ -89,3 +91,57 @@ def _print(document: dict[str, Any]) -> None:
         say(f"{name.replace('_', ' ')}: {amount}")
     for warning in document["warnings"]:
         say(f"[yellow]look[/yellow]: {safe(warning)}")
+
+
+@app.command("export-book")
+def export_book(out: Annotated[Path, typer.Option(help="The Excel workbook to write.")], json: Json = False) -> None:
+    """Write the book of clients as one workbook: plans, client rates, overrides, manual rows, line items, contracts.
+
+    Edit it and bring it back with `import-book`; what was not edited comes back as it was.
+
+    [bold]Example[/bold]
+
+      billing-pipeline clients export-book --out clients.xlsx
+    """
+    from billing_pipeline.cli.client_book import exported
+
+    document = exported(out)
+    if json:
+        print_json(document)
+    else:
+        said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in document["rows"].items() if count)
+        say(f"{safe(out)}: {said or 'an empty book, with its columns'}")
+    raise typer.Exit(DONE)
+
+
+@app.command("import-book")
+def import_book(
+    file: Annotated[Path, typer.Argument(help="The workbook, as `export-book` writes it.")],
+    by: By = None,
+    reason: Reason = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Make the book of clients what the workbook says, and record every change: who, when, old, new.
+
+    A sheet of the workbook stands for all of its rows: a row that is not in it any more is removed. A sheet that is
+    missing is left as it is. Exit code 2: a value cannot be taken; each is listed with its cell, nothing is changed.
+
+    [bold]Example[/bold]
+
+      billing-pipeline clients import-book clients.xlsx --by "Ada Berg" --reason "new prices of 2026"
+    """
+    from billing_pipeline.cli.client_book import imported
+
+    document = imported(file, person(by), reason, dry_run=dry_run)
+    if json:
+        print_json(document)
+    else:
+        rows = [
+            (one["sheet"], one["key"], one["column"], one["old"] or "", one["new"] or "") for one in document["changes"]
+        ]
+        if rows:
+            messages.print(table("Changes", ("sheet", "row", "column", "old", "new"), rows[:_SHOWN]))
+        more = f", {len(rows) - _SHOWN} of them not shown" if len(rows) > _SHOWN else ""
+        say(f"{len(rows)} values {'would change' if dry_run else 'changed'}{more}")
+    raise typer.Exit(DONE)

@@ -369,7 +369,7 @@ def test_postgresql_of_both_is_looked_at(
     assert before["Dagster"].endswith("reachable, empty")
     prepare(installation / "dagster", load_settings())
     after = {check["subject"]: check["found"] for check in examined(billing, 0)["checks"]}
-    assert after["database"].endswith("reachable, at migration 0002")
+    assert after["database"].endswith("reachable, at migration 0003")
     assert after["Dagster"].endswith("reachable")
 
 

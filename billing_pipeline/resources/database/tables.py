@@ -10,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
+from billing_pipeline.engine.managed_services.sheets import SHEETS
+
 
 class Utc(sa.TypeDecorator[datetime]):
     """A time with its zone, kept in UTC; a time without a zone is refused."""
@@ -145,4 +147,28 @@ outbox = sa.Table(
     sa.Column("attempting", sa.Boolean, nullable=False, server_default=sa.false()),  # begun, its end not recorded
     sa.Column("last_error", sa.String, nullable=False, server_default=""),
     sa.Column("delivered_at", Utc),
+)
+
+client_tables = {  # reference data of managed services: values are texts in one spelling, checked on their way in
+    sheet.name: sa.Table(
+        f"client_{sheet.name}",
+        metadata,
+        *(sa.Column(column.name, sa.String, primary_key=True) for column in sheet.key),
+        *(sa.Column(column.name, sa.String) for column in sheet.values),
+    )
+    for sheet in SHEETS
+}
+
+client_changes = sa.Table(  # append-only: every value that was changed
+    "client_changes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("sheet", sa.String, nullable=False, index=True),
+    sa.Column("key", sa.String, nullable=False),
+    sa.Column("column", sa.String, nullable=False),
+    sa.Column("old", sa.String),
+    sa.Column("new", sa.String),
+    sa.Column("by", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False, server_default=""),
+    sa.Column("at", Utc, nullable=False),
 )
