@@ -45,6 +45,7 @@ format: setup  ## rewrite the code in the house format
 
 bench: setup  ## measure speed and memory
 	@$(BIN)/python -m benchmarks.run $(ARGS)
+	@$(BIN)/python -m benchmarks.clients
 	@$(BIN)/python -m benchmarks.arrival
 
 docs: setup  ## write the tables of docs/ that are generated from the code
