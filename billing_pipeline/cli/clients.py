@@ -52,7 +52,15 @@ def calculate(
 def _calculated(path: Path, policy: str) -> dict[str, Any]:
     import polars as pl
 
-    from billing_pipeline.engine.managed_services import MONEY, REFERENCE, Policy, book_of, client_bills
+    from billing_pipeline.engine.managed_services import (
+        MONEY,
+        REFERENCE,
+        Policy,
+        book_of,
+        client_bills,
+        contract_end,
+        day_of,
+    )
     from billing_pipeline.resources.files import read_whole
 
     if not path.is_file():
@@ -66,11 +74,14 @@ def _calculated(path: Path, policy: str) -> dict[str, Any]:
     book, period, warnings = book_of(given)
     found = client_bills(book, period, REFERENCE if policy == "reference" else Policy())
     reasons = found.exceptions["reason"].to_list()
+    end = book.clients.select(contract_end())["contract_end"][0]
+    today = day_of(given, period)
     lines = found.lines.drop("account").with_columns(pl.col("amount").cast(pl.String))
     said = [f"{row['name']}: {row['warning']}" for row in found.warnings.to_dicts()]
     return {
         "period": period.key,
         "account": book.clients["account"][0],
+        "contract": {"end": None if end is None else str(end), "expired": end is not None and end < today},
         "billable": not reasons,
         **({"reason": reasons[0]} if reasons else {}),
         "money": {name: str(found.bills[name][0]) for name in MONEY} if found.bills.height else {},
@@ -87,6 +98,8 @@ def _print(document: dict[str, Any]) -> None:
     columns = ("kind", "name", "type", "amount", "from")
     rows = [(line["kind"], line["name"], line["type"], line["amount"], line["source"]) for line in document["lines"]]
     messages.print(table(f"{safe(document['account'])}, {document['period']}", columns, rows, ("amount",)))
+    end, expired = document["contract"]["end"], document["contract"]["expired"]
+    say(f"contract: {'ended' if expired else 'ends'} on {end}" if end else "contract: without an end")
     for name, amount in document["money"].items():
         say(f"{name.replace('_', ' ')}: {amount}")
     for warning in document["warnings"]:

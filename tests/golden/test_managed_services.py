@@ -119,6 +119,33 @@ def test_month_thirteen_is_refused(calculate: Calculate) -> None:
     assert calculate("ms-err-04-month-13").code == 2
 
 
+CONTRACTS = case("ct-01-contract-dates")["cases"]
+OURS = {  # spec 5, Q43: 29 February is clamped; and a text that is no date is told and left out, so the term decides
+    ("1 Year", "2024-02-29", None): {"end": "2025-02-28", "expired": True},
+    ("1 Year", "2020-01-01", "soon"): {"end": "2020-12-31", "expired": True},
+}
+
+
+@pytest.mark.parametrize(
+    "given", [one["input"] for one in CONTRACTS], ids=lambda given: "/".join(map(str, given.values()))
+)
+def test_a_contract_ends_when_the_recorded_one_does(
+    given: dict[str, Any], tmp_path: Path, calculate: Calculate
+) -> None:
+    recorded = next(one["expected"] for one in CONTRACTS if one["input"] == given)
+    document = json.loads((CASES / "ms-01-baseline.json").read_bytes())
+    document["inputs"]["company"] |= given
+    (tmp_path / "client.json").write_text(json.dumps(document))
+    text = recorded["contract_end_date"][:10]  # or why there is no date
+    expected = {"end": text if text[0].isdigit() else None, "expired": recorded["contract_expired"]}
+    said = calculate(tmp_path / "client").document
+    assert said["contract"] == OURS.get(tuple(given.values()), expected)
+    unreadable = [name for name, value in given.items() if value in ("soon", "01/02/2025")]
+    assert [text for text in said["warnings"] if "is not a date" in text] == [
+        f"company.{name}: '{given[name]}' is not a date, and is left out" for name in unreadable
+    ]
+
+
 WITH_FILES = [name for name, path in BILLS.items() if "invoice" in json.loads(path.read_bytes())["expected"]]
 HALF_CENT = {"ms-08-rate-overrides", "ms-37-two-half-cents"}  # 1.50 x 99.99: the reference prints 149.98
 

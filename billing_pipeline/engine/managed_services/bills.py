@@ -19,6 +19,7 @@ from billing_pipeline.engine.managed_services.charges import (
     typed_devices,
     unknown_types,
 )
+from billing_pipeline.engine.managed_services.contracts import contract_end
 from billing_pipeline.engine.managed_services.hours import support_hours
 from billing_pipeline.engine.managed_services.policy import Policy
 from billing_pipeline.engine.managed_services.rates import effective_rates
@@ -63,7 +64,10 @@ def client_bills(book: Book, period: Period, policy: Policy = _DEFAULT) -> Bills
     bills = _totals(rates, lines, hours, backups, policy)
     every = pl.concat([lines, *_summed_lines(bills)])
     return Bills(
-        bills.drop("exact_ticket"), every.sort("account", maintain_order=True), exceptions, _warnings(bills, lines)
+        bills.drop("exact_ticket"),
+        every.sort("account", maintain_order=True),
+        exceptions,
+        _warnings(bills, lines, period),
     )
 
 
@@ -122,7 +126,7 @@ def _summed_lines(bills: pl.DataFrame) -> list[pl.DataFrame]:
     ]
 
 
-def _warnings(bills: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+def _warnings(bills: pl.DataFrame, lines: pl.DataFrame, period: Period) -> pl.DataFrame:
     """What changes no amount but has to be looked at: account, name, warning."""
     unlimited = (pl.col("support_level") == "Unlimited") & (pl.col("ticket_charge") > 0)
     no_rate = (pl.col("billable") > 0) & (pl.col("per_hour_ticket_cost") == 0)
@@ -132,6 +136,9 @@ def _warnings(bills: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
         ),
         bills.filter(no_rate).select(
             "account", "name", pl.lit("hours are left to be paid at a rate of zero").alias("warning")
+        ),
+        bills.filter(contract_end() < period.last).select(
+            "account", "name", pl.format("its contract ended on {}", contract_end()).alias("warning")
         ),
         unknown_types(lines).select(
             "account",

@@ -55,6 +55,21 @@ def book_of(document: Mapping[str, Any]) -> tuple[Book, Period, list[str]]:
     return book, period, reader.warnings
 
 
+def day_of(document: Mapping[str, Any], period: Period) -> date:
+    """The day (UTC) of the document's `as_of`, of which a contract has ended or not; without one the period's last day.
+
+    InputError for an `as_of` that is no time.
+    """
+    value = document.get("as_of")
+    if value is None:
+        return period.last
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise InputError(Problem("is not a time", cell="as_of", value=str(value))) from None
+    return moment.astimezone(UTC).date() if moment.tzinfo else moment.date()
+
+
 class _Reader:
     """Values out of records, problems and warnings by the place they stand at."""
 
@@ -75,10 +90,20 @@ class _Reader:
             "name": self.text(company, "name", "company"),
             "plan": self.text(company, "billing_plan", "company"),
             "term": self.text(company, "contract_term_length", "company"),
-            "contract_start": _day(company.get("contract_start_date")),
-            "contract_end": _day(company.get("contract_end_date")),
+            "contract_start": self.day(company, "contract_start_date"),
+            "contract_end": self.day(company, "contract_end_date"),
         }
         return _frame([row], tables.CLIENTS)
+
+    def day(self, company: Mapping[str, Any], name: str) -> date | None:
+        """The date part; None, with a warning, where a text is none."""
+        value = company.get(name)
+        try:
+            return date.fromisoformat(str(value)[:10])
+        except ValueError:
+            if value:
+                self.warnings.append(f"company.{name}: '{value}' is not a date, and is left out")
+            return None
 
     def plans(self, records: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
         rows = [
@@ -282,10 +307,3 @@ def _frame(rows: list[dict[str, Any]], schema: Schema) -> pl.DataFrame:
         for name, dtype in schema.items()
     }
     return pl.DataFrame(columns)
-
-
-def _day(value: Any) -> date | None:
-    try:
-        return date.fromisoformat(str(value)[:10])
-    except ValueError:
-        return None

@@ -5,12 +5,12 @@ Source: spec 3.1, 3.2; decision 19.
 
 import polars as pl
 
+from billing_pipeline.engine.managed_services.contracts import contract_term
 from billing_pipeline.engine.managed_services.policy import Policy
 from billing_pipeline.engine.managed_services.tables import PREPAID, RATES, Book
 from billing_pipeline.engine.money import AMOUNT
 
 _ZERO, _ONE = pl.lit("0").cast(AMOUNT), pl.lit("1").cast(AMOUNT)
-MONTH_TO_MONTH = "Month to Month"
 
 
 def effective_rates(book: Book, policy: Policy) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -22,7 +22,7 @@ def effective_rates(book: Book, policy: Policy) -> tuple[pl.DataFrame, pl.DataFr
         pl.coalesce(
             pl.when(pl.col("own_plan") != "").then("own_plan"), pl.col("plan").str.strip_chars(), pl.lit("")
         ).alias("plan"),
-        pl.col("term").str.strip_chars().replace("", None).fill_null(MONTH_TO_MONTH).alias("term"),
+        contract_term().alias("term"),
     )
     joined = clients.join(
         book.plans.with_columns(pl.lit(value=True).alias("known")),

@@ -240,3 +240,21 @@ def test_unlimited_support_with_hours_and_hours_at_no_rate_are_warned_of() -> No
     assert unlimited.warnings["warning"].to_list() == ["support is Unlimited, and hours are billed"]
     free = billed(plans=[GOLD | {"per_hour_ticket_cost": "0"}], entries=[entry(1)])
     assert free.warnings["warning"].to_list() == ["hours are left to be paid at a rate of zero"]
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        ({"contract_end": date(2025, 9, 29)}, ["its contract ended on 2025-09-29"]),
+        ({"contract_end": date(2025, 9, 30)}, []),
+        ({"contract_start": date(2024, 9, 30)}, ["its contract ended on 2025-09-29"]),
+        ({"contract_start": date(2024, 10, 1)}, []),
+        ({"contract_start": date(2020, 1, 1), "contract_end": date(2026, 1, 1)}, []),
+        ({}, []),
+    ],
+)
+def test_a_contract_that_ended_before_the_months_last_day_is_told_and_billed(
+    days: dict[str, date], told: list[str]
+) -> None:
+    found = billed(clients=[client(**days)], people=[person()])
+    assert (money(found), found.warnings["warning"].to_list()) == ("15.00", told)
