@@ -3,7 +3,8 @@
 What belongs here: the one small hierarchy every part raises. What does not: wording of a single capability.
 """
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 
@@ -34,6 +35,13 @@ def printable(text: str, limit: int = 80) -> str:
     """Text from outside, fit for one line of a terminal or a log: no control characters, no endless cells."""
     clean = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that is most probably a misspelling of `name`, if any."""
+    folded = {candidate.strip().casefold(): candidate for candidate in candidates}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.8)
+    return folded[close[0]] if close else None
 
 
 class BillingError(Exception):

@@ -5,6 +5,7 @@ Source: spec 3.1, 3.2; decision 19.
 
 import polars as pl
 
+from billing_pipeline.engine.errors import nearest
 from billing_pipeline.engine.managed_services.contracts import contract_term
 from billing_pipeline.engine.managed_services.policy import Policy
 from billing_pipeline.engine.managed_services.tables import PREPAID, RATES, Book
@@ -30,18 +31,21 @@ def effective_rates(book: Book, policy: Policy) -> tuple[pl.DataFrame, pl.DataFr
         how="left",
         maintain_order="left",
     )
-    plans = book.plans["plan"].unique()
     reason = (
         pl.when(pl.col("account").fill_null("").str.strip_chars() == "")
         .then(pl.lit("it has no account number"))
         .when(pl.col("plan") == "")
         .then(pl.lit("it has no plan"))
-        .when(pl.col("known").is_null() & pl.col("plan").is_in(plans.implode()))
-        .then(pl.format("plan '{}' has no term '{}'", "plan", "term"))
+        .when(pl.col("known").is_null() & pl.col("terms").is_not_null())
+        .then(pl.format("plan '{}' has no term '{}'; it has {}", "plan", "term", "terms"))
         .when(pl.col("known").is_null())
-        .then(pl.format("there is no plan '{}'", "plan"))
+        .then(pl.format("there is no plan '{}'{}", "plan", "hint"))
     )
-    judged = joined.with_columns(reason.alias("reason"))
+    judged = (
+        joined.join(_terms(book.plans), on="plan", how="left", maintain_order="left")
+        .join(_hints(joined, book.plans), on="plan", how="left", maintain_order="left")
+        .with_columns(reason.alias("reason"))
+    )
     priced = judged.filter(pl.col("reason").is_null()).with_columns(
         *(_rate(name, policy).alias(name) for name in RATES),
         *(pl.coalesce(f"own_{name}", _ZERO).alias(name) for name in PREPAID),
@@ -56,6 +60,19 @@ def effective_rates(book: Book, policy: Policy) -> tuple[pl.DataFrame, pl.DataFr
     )
     columns = [*book.clients.columns, "support_level", *RATES, *PREPAID, *(f"{name}_from" for name in RATES)]
     return priced.select(columns), judged.filter(pl.col("reason").is_not_null()).select("account", "name", "reason")
+
+
+def _terms(plans: pl.DataFrame) -> pl.DataFrame:
+    """Each plan's terms as a text: plan, terms."""
+    return plans.group_by("plan").agg(terms=pl.col("term").unique().sort().str.join(", "))
+
+
+def _hints(clients: pl.DataFrame, plans: pl.DataFrame) -> pl.DataFrame:
+    """What a client's plan that there is not is probably meant to be: plan, hint; looked up once a name."""
+    known = plans["plan"].drop_nulls().unique().sort().to_list()
+    names = clients.filter(pl.col("known").is_null() & (pl.col("plan") != ""))["plan"].unique().to_list()
+    hints = [f"; the nearest is '{near}'" if (near := nearest(name, known)) is not None else "" for name in names]
+    return pl.DataFrame({"plan": names, "hint": hints}, schema={"plan": pl.String, "hint": pl.String})
 
 
 def _rate(name: str, policy: Policy) -> pl.Expr:

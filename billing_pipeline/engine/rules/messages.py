@@ -3,11 +3,10 @@
 What belongs here: wording. What does not: deciding when something is said.
 """
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from billing_pipeline.engine.errors import Problem, printable
+from billing_pipeline.engine.errors import Problem, nearest, printable
 from billing_pipeline.engine.rules.layout import (
     FIRST_PLAUSIBLE_YEAR,
     MAX_COLUMNS,
@@ -108,10 +107,3 @@ def unread_column(field: Field, header: str) -> str:
 def colliding_headers(first: str, second: str, name: str) -> str:
     """Two headers of a sheet mean the same column."""
     return f"headers {printable(first)!r} and {printable(second)!r} both read as {name!r}"
-
-
-def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that is most probably a misspelling of `name`, if any."""
-    folded = {candidate.strip().casefold(): candidate for candidate in candidates}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.8)
-    return folded[close[0]] if close else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from billing_pipeline.engine.cells import BOUND, PRICE, NumberForm, key_text, parse_months, parse_numbers
-from billing_pipeline.engine.errors import Problem
+from billing_pipeline.engine.errors import Problem, nearest
 from billing_pipeline.engine.money import QUANTITY
 from billing_pipeline.engine.rules import messages
 from billing_pipeline.engine.rules.layout import (
@@ -189,7 +189,7 @@ def _unread_columns(sheet: Sheet, name: str) -> Iterator[Warned]:
         if field.required or any(header in sheet.columns for header in field.headers):
             continue
         for header in field.headers:
-            near = messages.nearest(header, _unknown_headers(sheet))
+            near = nearest(header, _unknown_headers(sheet))
             if near is not None:
                 cell, text = f"{sheet.columns[near]}1", messages.unread_column(field, near)
                 yield Warned(text, name, sheet=sheet.title, cell=cell, value=near, kind="unread_column")

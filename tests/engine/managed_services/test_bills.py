@@ -75,16 +75,18 @@ def test_every_client_is_billed_or_told_with_its_reason_exactly_once() -> None:
     found = billed(
         clients=[
             client("A"), client("B", plan=None), client("C", plan="gold"), client("D", term="2 Year"),
-            client("", name="E"), client("F", plan=" Gold ", term=" 1 Year "),
+            client("", name="E"), client("F", plan=" Gold ", term=" 1 Year "), client("G", plan="Titanium"),
         ],
+        plans=[GOLD | {"term": "3 Year"}, GOLD],
         people=[person(), person(2, account="C"), person(3, account="F")],
     )  # fmt: skip
     assert found.bills.select("account", "total").rows() == [("A", Decimal("15.00")), ("F", Decimal("15.00"))]
     assert found.exceptions.rows() == [
         ("B", "Client B", "it has no plan"),
-        ("C", "Client C", "there is no plan 'gold'"),
-        ("D", "Client D", "plan 'Gold' has no term '2 Year'"),
+        ("C", "Client C", "there is no plan 'gold'; the nearest is 'Gold'"),
+        ("D", "Client D", "plan 'Gold' has no term '2 Year'; it has 1 Year, 3 Year"),
         ("", "E", "it has no account number"),
+        ("G", "Client G", "there is no plan 'Titanium'"),
     ]
 
 
