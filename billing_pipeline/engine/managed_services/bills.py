@@ -13,6 +13,7 @@ from billing_pipeline.engine.managed_services.charges import (
     DEVICE,
     ITEM,
     PERSON,
+    costing_nothing,
     device_lines,
     item_lines,
     person_lines,
@@ -139,6 +140,13 @@ def _warnings(bills: pl.DataFrame, lines: pl.DataFrame, period: Period) -> pl.Da
         ),
         bills.filter(contract_end() < period.last).select(
             "account", "name", pl.format("its contract ended on {}", contract_end()).alias("warning")
+        ),
+        costing_nothing(lines)
+        .join(bills.select("account", "name"), on="account", maintain_order="left")
+        .select(
+            "account",
+            "name",
+            pl.format("{}s of type {} at a rate of zero: {}", "kind", "type", "count").alias("warning"),
         ),
         unknown_types(lines).select(
             "account",

@@ -132,3 +132,17 @@ def item_lines(book: Book, rates: pl.DataFrame, period: Period) -> pl.DataFrame:
 def unknown_types(lines: pl.DataFrame) -> pl.DataFrame:
     """The devices whose type is none of TYPES: they cost nothing, which somebody has to look at."""
     return lines.filter((pl.col("kind") == DEVICE) & ~pl.col("type").is_in(TYPES))
+
+
+def costing_nothing(lines: pl.DataFrame) -> pl.DataFrame:
+    """The devices and people that cost nothing although their type has a price: account, kind, type, count."""
+    priced = {DEVICE: [*_UNITS, "Custom"], PERSON: ["Paid", "Custom"]}
+    with_price = pl.any_horizontal(
+        (pl.col("kind") == kind) & pl.col("type").is_in(types) for kind, types in priced.items()
+    )
+    return (
+        lines.filter(with_price & (pl.col("amount") == 0))
+        .group_by("account", "kind", "type")
+        .agg(pl.len().alias("count"))
+        .sort("account", "kind", "type")
+    )

@@ -260,3 +260,20 @@ def test_a_contract_that_ended_before_the_months_last_day_is_told_and_billed(
 ) -> None:
     found = billed(clients=[client(**days)], people=[person()])
     assert (money(found), found.warnings["warning"].to_list()) == ("15.00", told)
+
+
+def test_what_has_a_price_and_costs_nothing_is_told() -> None:
+    found = billed(
+        plans=[GOLD | {"per_server_cost": "0", "per_user_cost": None}],
+        devices=[
+            device(n, typed=True, type=t) for n, t in enumerate(["Server", "VM", "Server", "Custom", "No Charge"])
+        ],
+        people=[person(), person(2)],
+        person_overrides=[{"person_id": "p2", "type": "No Charge"}],
+    )
+    assert found.warnings["warning"].to_list() == [
+        "devices of type Custom at a rate of zero: 1",
+        "devices of type Server at a rate of zero: 2",
+        "users of type Paid at a rate of zero: 1",
+    ]
+    assert found.warnings["name"].unique().to_list() == ["Client A"]
