@@ -23,7 +23,7 @@ def table(path: Path) -> list[dict[str, str]]:
 def test_last_month_s_usage_is_accrued_on_its_day_and_explained_when_the_bill_comes(tmp_path: Path) -> None:
     """Last month's usage -> this month's accrual by the schedule -> this month's usage -> bill -> variance."""
     now = datetime.now(UTC)
-    soon = now + timedelta(seconds=70 if now.second > 20 else 45)  # the next whole minute that the daemon will see
+    soon = now + timedelta(seconds=100)  # its whole minute is 41 to 100 s away: the daemon is up before it comes
     there = Installation(tmp_path, accrual_day=1, accrual_time=f"{soon:%H:%M}")
     month = Period.of(soon.date())
 
