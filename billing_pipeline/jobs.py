@@ -11,6 +11,8 @@ from billing_pipeline.resources.outputs import OutputFiles
 from billing_pipeline.resources.retention import Retention, tidied
 from billing_pipeline.run_tags import ACCRUALS, BILLING, VARIANCES, WRITER
 
+CHECK_FAILED = "DagsterAssetCheckFailedError"  # of a blocking check; Dagster does not export the class
+
 
 def _one_writer(capability: str) -> dg.PartitionedConfig[Any]:
     """The tag by which a month has one writer of each capability."""

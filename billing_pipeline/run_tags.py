@@ -2,6 +2,7 @@
 
 BILLING, ACCRUALS, VARIANCES = "billing", "accruals", "variances"  # capabilities: each writes a month on its own
 CAPABILITIES = (BILLING, ACCRUALS, VARIANCES)
+CALLED = {BILLING: "release", ACCRUALS: "accrual"}  # what people call what is released
 
 PARTITION = "dagster/partition"  # the month
 WRITER = "billing/writer"  # <capability>:<period>; dagster.yaml runs one of each value at a time

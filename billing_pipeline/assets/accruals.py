@@ -264,7 +264,8 @@ def accrual_support(
     held = held_revenue(fact)
     rolled = roll_forward_of(outputs, database, period, totals)
     variance = read_variance(outputs, profile, period.previous)
-    detail = source_data(master_order(fact))
+    ordered = master_order(fact)
+    detail = source_data(ordered)
     other_month = f" ({used.month}, not the month before)" if used.month != period.previous else ""
     facts = SupportFacts(
         period=period,
@@ -280,7 +281,7 @@ def accrual_support(
     kinds = {name: "support"}
     if estimation.save_detail:
         detail_name = f"{stem}_billing_detail_{period.compact}.xlsx"
-        write_detail(folder / detail_name, detail, executive_summary(master_order(fact)))
+        write_detail(folder / detail_name, detail, executive_summary(ordered))
         kinds[detail_name] = "detail"
     context.add_output_metadata({"files": ", ".join(kinds), "roll_forward": preview(rolled, 15)})
     return file_table(folder, kinds, accrual_totals["draft"][0])

@@ -5,7 +5,6 @@ What belongs here: finding and packing. What does not: amounts (engine.accruals)
 """
 
 import hashlib
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,15 +15,17 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
-from billing_pipeline.assets.run_set import RunSet
+from billing_pipeline.assets.run_set import RunSet, drafted_files, usage_copy
 from billing_pipeline.assets.usage import structure_from_frame, usage_path_of
 from billing_pipeline.engine.accruals import (
     CHECKS,
+    COMPONENTS,
     METHODOLOGY,
     TOTALS_NEED,
     customer_totals,
     journal_problems,
     roll_forward,
+    side_by_side,
 )
 from billing_pipeline.engine.accruals.journal import EXTERNAL_ID
 from billing_pipeline.engine.accruals.usage import for_month
@@ -108,8 +109,12 @@ def repriced_totals(
     """customer_totals() of an earlier month's usage, priced as of `period`. InputError when its usage is not there."""
     path, _ = usage_path_of(inputs, outputs, database, month, {})
     usage = typed_usage(check_structure(blocks_of(path), path.name), path, month, period)
-    fact = draft(usage.select(NEEDS).collect(engine="streaming"), rules, period).fact(usage.select(NEEDS))
-    return customer_totals(fact.select(TOTALS_NEED).collect())
+    return priced_totals(usage.select(NEEDS).collect(engine="streaming"), rules, period)
+
+
+def priced_totals(usage: pl.DataFrame, rules: Rules, period: Period) -> pl.DataFrame:
+    """customer_totals() of usage rows (NEEDS), priced as of `period`."""
+    return customer_totals(draft(usage, rules, period).fact(usage.lazy()).select(TOTALS_NEED).collect())
 
 
 def accrual_rules_of(
@@ -144,7 +149,7 @@ def booked(outputs: OutputFiles, database: Database, period: Period) -> pl.DataF
     if release is None:
         return None
     sets = outputs.of(ACCRUALS)
-    return pl.read_parquet(sets.file_of(sets.manifest_of(period, release.run_id), "totals_frame"))
+    return sets.accrued_totals(sets.manifest_of(period, release.run_id))
 
 
 def billed(outputs: OutputFiles, database: Database, period: Period) -> pl.DataFrame | None:
@@ -166,10 +171,7 @@ def movements(totals: pl.DataFrame, last: pl.DataFrame | None) -> list[dict[str,
     """The customers whose amount moved most against last month: customer, before, now (texts); none without one."""
     if last is None:
         return []
-    both = totals.select("customer", now="total").join(
-        last.select("customer", before="total"), on="customer", how="full", coalesce=True
-    )
-    moved = both.with_columns(pl.col("now", "before").fill_null(0)).with_columns(by=pl.col("now") - pl.col("before"))
+    moved = side_by_side({"now": totals, "before": last}).with_columns(by=pl.col("now") - pl.col("before"))
     largest = (
         moved.filter(pl.col("by") != 0).sort(pl.col("by").abs(), "customer", descending=[True, False]).head(_LARGEST)
     )
@@ -187,21 +189,14 @@ def accrual_set(
 ) -> RunSet:
     """The files of an accrual's run set: what was drafted, and rules, usage file and priced rows beside it."""
     folder = outputs.draft_folder(period, run)
-    files = {
-        DraftFile(row["name"], Path(row["path"]), named=row["kind"] not in _SET_ONLY): (row["kind"], row["sha256"])
-        for table in tables
-        for row in table.iter_rows(named=True)
-    }
     snapshot = f"{profile.file_prefix}_accrual/rules_snapshots/rules_snapshot_{period.key}_{run}.xlsx"
     write_whole(folder / snapshot, rules.workbook)
-    copy = folder / "inputs" / usage.name
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(usage, copy)  # a copy: the file outside belongs to others, who may change it
     beside = {
         "rules": DraftFile(snapshot, folder / snapshot, named=False),
-        "usage": DraftFile(f"inputs/{usage.name}", copy, named=False),
+        "usage": usage_copy(folder, usage),
         "priced": DraftFile("priced_rows.parquet", outputs.frame_path("accrual_rows", period), named=False),
     }
+    files = drafted_files(tables, _SET_ONLY)
     return RunSet(files | {file: (kind, sha256_of(file.path)) for kind, file in beside.items()})
 
 
@@ -223,7 +218,7 @@ def accrual_document(
 def entry_problems(
     folder: Path, kinds: Mapping[str, str], totals: pl.DataFrame, profile: Profile, other_ids: Iterable[str]
 ) -> dict[str, list[str]]:
-    """journal_problems() of the written entry and of its reversal, read back; and that they cancel each other out."""
+    """journal_problems() of the written entry and of its reversal, each read back and held to the same totals."""
     taken = set(other_ids)
     found: dict[str, list[str]] = {name: [] for name in CHECKS}
     for kind in ("journal", "reversal"):
@@ -271,7 +266,7 @@ def accrual_facts(
     used: Used, rules_note: str, estimator: str, totals: pl.DataFrame, held: pl.DataFrame
 ) -> dict[str, Any]:
     """What a manifest and a notice say of an accrual, amounts as text."""
-    sums = {name: str(total(totals[name])) for name in ("usage", "next_day", "minimums", "total")}
+    sums = {name: str(total(totals[name])) for name in (*COMPONENTS, "total")}
     return {
         "usage_file": {"name": used.path.name, "sha256": used.structure.sha256, "records": used.structure.records},
         "usage_month": used.month.key,
@@ -289,8 +284,7 @@ def is_booked_already(sets: OutputFiles, database: Database, period: Period, tot
     """Whether the month is accrued with these very amounts. GateError: with others, or its ledger period is closed."""
     release, closed = database.run(partial(_standing, period=period))
     if release is not None:
-        was = pl.read_parquet(sets.file_of(sets.manifest_of(period, release.run_id), "totals_frame"))
-        if was.equals(totals):
+        if sets.accrued_totals(sets.manifest_of(period, release.run_id)).equals(totals):
             return True
         raise GateError(
             f"{period} is accrued already, with {release.billed}; this run comes to {total(totals['total'])}."

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
-from billing_pipeline.assets.run_set import RunSet
+from billing_pipeline.assets.run_set import RunSet, drafted_files
 from billing_pipeline.assets.telling import variance_notice
 from billing_pipeline.engine.accruals import (
     BRIDGE_NEED,
@@ -35,7 +34,7 @@ from billing_pipeline.reports.manifest import RunFacts, run_facts
 from billing_pipeline.resources import outbox, releases
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.estimation import Estimation
-from billing_pipeline.resources.outputs import DraftFile, OutputFiles
+from billing_pipeline.resources.outputs import OutputFiles
 from billing_pipeline.resources.releases import Release
 from billing_pipeline.run_tags import ACCRUALS
 
@@ -71,7 +70,7 @@ def variance_inputs(outputs: OutputFiles, database: Database, period: Period) ->
         made,
         sets.priced_rows(made).select(needed).collect(),
         outputs.priced_rows(sent).select(needed).collect(),
-        pl.read_parquet(sets.file_of(made, "totals_frame")),
+        sets.accrued_totals(made),
         sets.rules(made),
     )
 
@@ -111,13 +110,7 @@ def variance_basis(found: Compared, estimation: Estimation) -> list[tuple[str, s
 
 def variance_set(drafted: pl.DataFrame) -> RunSet:
     """The files of a variance's run set."""
-    rows = drafted.iter_rows(named=True)
-    return RunSet(
-        {
-            DraftFile(row["name"], Path(row["path"]), named=row["kind"] != "bridge"): (row["kind"], row["sha256"])
-            for row in rows
-        }
-    )
+    return RunSet(drafted_files([drafted], ["bridge"]))
 
 
 def variance_document(

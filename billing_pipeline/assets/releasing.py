@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from billing_pipeline.assets.run_set import Evidence
 from billing_pipeline.assets.telling import accrual_notice, draft_detail, refusal_notice, release_notice, waiting_notice
 from billing_pipeline.engine.close import FAIL, Sending, Verdict, next_state
-from billing_pipeline.engine.close.states import CLOSED, PUBLISHED, REFUSED, WAITING
+from billing_pipeline.engine.close.states import PUBLISHED, REFUSED, WAITING
 from billing_pipeline.engine.money import total
 from billing_pipeline.engine.period import Period
 from billing_pipeline.reports.notices import run_page
@@ -47,7 +47,7 @@ class MadeOf:
 def sending(connection: sa.Connection, gate: Gate, made_of: MadeOf, *, differs: bool) -> Sending:
     """What decides over sending a draft: approvals of exactly its inputs, earlier releases, the ledger's period."""
     earlier = releases.releases_of(connection, made_of.period)
-    voided = max((release.voided_at for release in earlier if release.voided_at), default=None)
+    voided = releases.last_voided(earlier)
     draft = (made_of.period, made_of.usage_sha256, made_of.rules_sha256, made_of.last_decision)
     return Sending(
         approvals=reviews.approvers(connection, *draft, since=voided),
@@ -65,8 +65,8 @@ def move(
     """Move the month on, and post what is told of it, in the caller's transaction."""
     before = months.latest(connection, made_of.period)
     state = next_state(before.state if before else WAITING, state)
-    if state == PUBLISHED and made_of.period in releases.closed_periods(connection):
-        state = CLOSED
+    if state == PUBLISHED:
+        state = releases.sent_state(connection, made_of.period)
     now = datetime.now(UTC)
     months.record(
         connection,

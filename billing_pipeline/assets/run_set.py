@@ -2,11 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -58,6 +60,27 @@ def facts_of_run(context: dg.AssetExecutionContext, run: str, prefix: str) -> Ru
     return RunFacts(run, started_at(context), datetime.now(UTC), version("billing-pipeline"), prefix)
 
 
+def drafted_files(
+    tables: Iterable[pl.DataFrame], set_only: Collection[str], lasting: Collection[str] = ()
+) -> dict[DraftFile, tuple[str, str]]:
+    """The files of file tables with kind and hash; those of the kinds `set_only` stand in the set alone."""
+    return {
+        DraftFile(
+            row["name"], Path(row["path"]), named=row["kind"] not in set_only, lasting=row["kind"] in lasting
+        ): (row["kind"], row["sha256"])
+        for table in tables
+        for row in table.iter_rows(named=True)
+    }  # fmt: skip
+
+
+def usage_copy(folder: Path, usage: Path) -> DraftFile:
+    """A copy of the usage file for the set: the file outside belongs to others, who may change it."""
+    name = f"inputs/{usage.name}"
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(usage, folder / name)
+    return DraftFile(name, folder / name, named=False)
+
+
 def run_set(
     outputs: OutputFiles,
     profile: Profile,
@@ -75,16 +98,7 @@ def run_set(
     sent before, so its import file stays as it was and this one is kept in the set only.
     """
     folder = outputs.draft_folder(period, run)
-    files = {
-        DraftFile(
-            row["name"],
-            Path(row["path"]),
-            named=row["kind"] not in _SET_ONLY and not (frozen and row["kind"] == "import"),
-            lasting=evidence is not None and row["kind"] in _SENT,
-        ): (row["kind"], row["sha256"])
-        for table in tables
-        for row in table.iter_rows(named=True)
-    }
+    files = drafted_files(tables, [*_SET_ONLY, *["import"] * frozen], _SENT if evidence else ())
     beside = dict(_beside(outputs, profile, period, run, folder, rules))
     if evidence:
         beside |= dict(_evidence(folder, evidence))
@@ -105,19 +119,20 @@ def _beside(
 
 
 def _evidence(folder: Path, evidence: Evidence) -> Iterator[tuple[str, DraftFile]]:
-    usage = folder / "inputs" / evidence.usage.name
-    usage.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(evidence.usage, usage)  # a copy: the file outside belongs to others, who may change it
-    yield "usage", DraftFile(f"inputs/{usage.name}", usage, named=False)
+    yield "usage", usage_copy(folder, evidence.usage)
     document = {
-        "decisions": [_plain(decision) for decision in evidence.decisions],
-        "approvals": [_plain(approval) for approval in evidence.approvals],
+        "decisions": [plain_values(decision) for decision in evidence.decisions],
+        "approvals": [plain_values(approval) for approval in evidence.approvals],
     }
     decided = folder / "inputs" / "decisions.json"
     write_whole(decided, json.dumps(document, indent=2, ensure_ascii=False).encode())
     yield "decisions", DraftFile("inputs/decisions.json", decided, named=False)
 
 
-def _plain(fact: Decision | Approval) -> dict[str, object]:
+def plain_values(fact: Any) -> dict[str, Any]:
+    """A record of a month (a dataclass with its `period`) as values that JSON knows; amounts as text."""
     values = {**asdict(fact), "period": fact.period.key}
-    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in values.items()}
+    return {
+        key: value.isoformat() if isinstance(value, datetime) else str(value) if isinstance(value, Decimal) else value
+        for key, value in values.items()
+    }

@@ -48,7 +48,7 @@ def variance(
     gate: Gate,
     estimation: Estimation,
 ) -> Iterator[dg.Output[pl.DataFrame]]:
-    """variances() with the bridge beside it. GateError should the parts of a bridge not sum to its variance."""
+    """variances() with the bridge beside it. BillingError should the parts of a bridge not sum to its variance."""
     period, run, sets = period_of(context), run_of(context), outputs.of(VARIANCES)
     found = variance_inputs(outputs, database, period)
     if found is None:

@@ -15,11 +15,12 @@ from billing_pipeline.assets.accruing import CHECKS_FILE
 from billing_pipeline.build import estimation_from
 from billing_pipeline.cli.closing import Month, installed_month, progress_bar, run_month
 from billing_pipeline.cli.target import Place, adhoc_resources
-from billing_pipeline.engine.accruals import CHECKS, Materiality, customer_totals, variances
+from billing_pipeline.engine.accruals import CHECKS, COMPONENTS, Materiality, customer_totals, variances
 from billing_pipeline.engine.accruals.reading import totals_from_csv
 from billing_pipeline.engine.errors import GateError, InputError, Problem
 from billing_pipeline.engine.money import AMOUNT
 from billing_pipeline.engine.period import Period
+from billing_pipeline.jobs import CHECK_FAILED
 from billing_pipeline.profile import load_profile
 from billing_pipeline.reports.accruals import variance_table, write_variance
 from billing_pipeline.reports.billing import SOURCE
@@ -31,10 +32,8 @@ from billing_pipeline.resources.outputs import OutputFiles
 from billing_pipeline.run_tags import ACCRUALS, VARIANCES
 from billing_pipeline.settings import load_settings
 
-_CHECK_FAILED = "DagsterAssetCheckFailedError"  # a blocking check; Dagster does not export the class
 _FEES = ("er_fee", "iu_fee", "next_day_er_fee", "next_day_iu_fee", "total_fee")
 _MOST = 20  # problems told of one file
-_AMOUNTS = ("usage", "next_day", "minimums", "total")
 
 
 def accrual_of(
@@ -56,14 +55,14 @@ def accrual_of(
         with progress or progress_bar() as bar:
             run_month(month, "accrue_month", bar, tags, capability=ACCRUALS)
     except dg.DagsterError as error:
-        if type(error).__name__ != _CHECK_FAILED:
+        if type(error).__name__ != CHECK_FAILED:
             raise
         raise GateError(f"{period} is not accrued: {'; '.join(_failed_checks(sets))}") from None
     made = sets.latest_manifest(period)
     if made is None:
         raise GateError(f"the run of {period} came to no end; look for it in Dagster's pages")
     compared = month.outputs.of(VARIANCES).latest_manifest(period)
-    totals = pl.read_parquet(sets.file_of(made, "totals_frame"))
+    totals = sets.accrued_totals(made)
     return {
         "period": period.key,
         "state": "unchanged" if before and before["run_id"] == made["run_id"] else "accrued",
@@ -75,7 +74,7 @@ def accrual_of(
         "usage_note": made["usage_note"],
         "estimator": made["estimator"],
         "rules": made["rules_note"],
-        "totals": totals.with_columns(pl.col(_AMOUNTS).cast(pl.String)).to_dicts(),
+        "totals": totals.with_columns(pl.col(*COMPONENTS, "total").cast(pl.String)).to_dicts(),
         "files": [sets.address(entry["name"]) for entry in made["files"] if entry["named"]],
         "run_id": made["run_id"],
     }

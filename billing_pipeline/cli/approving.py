@@ -12,7 +12,7 @@ from billing_pipeline.engine.close.states import PENDING
 from billing_pipeline.engine.errors import GateError, printable
 from billing_pipeline.resources import months, reviews
 from billing_pipeline.resources.gate import Gate
-from billing_pipeline.resources.releases import releases_of
+from billing_pipeline.resources.releases import last_voided, releases_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,7 @@ def approved(review: Review, approver: str, reason: str) -> Approved:
             raise GateError(f"nothing of {period} waits for an approval: {state}")
         if reviews.last_decision(connection, period, review.usage_sha256) != review.last_decision:
             raise GateError(f"somebody has just decided about {period}; look at it again, then approve")
-        voided = [release.voided_at for release in releases_of(connection, period) if release.voided_at]
-        since = max(voided, default=None)  # what was approved before that was taken back
+        since = last_voided(releases_of(connection, period))
         before = reviews.approvers(connection, *of, since=since)
         if approver.casefold() in (name.strip().casefold() for name in before):
             raise GateError(f"{printable(approver)} has approved this already; another person has to")

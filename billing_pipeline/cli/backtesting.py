@@ -4,28 +4,25 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import polars as pl
 
-from billing_pipeline.assets.accruing import typed_usage
+from billing_pipeline.assets.accruing import priced_totals, typed_usage
 from billing_pipeline.build import estimation_from
 from billing_pipeline.cli.closing import installed_month, progress_bar
 from billing_pipeline.engine.accruals import (
     ESTIMATORS,
     LOOKS_BACK,
-    TOTALS_NEED,
     backtest,
     before,
-    customer_totals,
 )
 from billing_pipeline.engine.errors import InputError, Problem
 from billing_pipeline.engine.period import Period
-from billing_pipeline.engine.pricing import NEEDS, draft
+from billing_pipeline.engine.pricing import NEEDS
 from billing_pipeline.engine.rules import Rules, read_workbook
 from billing_pipeline.engine.usage import check_structure
 from billing_pipeline.resources import releases
 from billing_pipeline.resources.files import blocks_of, read_whole
-from billing_pipeline.resources.inputs import Inputs, usage_names
+from billing_pipeline.resources.inputs import usage_names
 from billing_pipeline.settings import RULES_NAME, load_settings
 
 
@@ -54,10 +51,9 @@ def backtest_document(
 
         @cache
         def repriced(month: Period, period: Period) -> pl.DataFrame:
-            usage = usage_of(month)
-            priced = draft(usage, rules_of(period), period).fact(usage.lazy()).select(TOTALS_NEED).collect()
+            totals = priced_totals(usage_of(month), rules_of(period), period)
             progress.update(task, advance=1, step=f"{month} as {period}")
-            return customer_totals(priced)
+            return totals
 
         scores = backtest(months, tuple(files), repriced, estimation_from(load_settings()).materiality)
         progress.update(task, completed=len(asked), step="done")
@@ -76,8 +72,7 @@ def backtest_document(
 def _files(usage_dir: Path | None) -> dict[Period, Path]:
     """The usage file of every month that has exactly one; InputError where there are more."""
     if usage_dir is None:
-        resource: Inputs = installed_month(Period(2000, 1)).resources["inputs"]
-        inputs = resource.create_resource(dg.build_init_resource_context())
+        inputs = installed_month(Period(2000, 1)).inputs
         try:
             months = usage_names(file.name for file in inputs.listing())
         except FileNotFoundError:
@@ -101,8 +96,7 @@ def _rules(usage_dir: Path | None, rules_file: Path | None) -> Any:
         rules = read_workbook(read_whole(path), path.name)
         return lambda _: rules
     month = installed_month(Period(2000, 1))
-    resource: Inputs = month.resources["inputs"]
-    inputs = resource.create_resource(dg.build_init_resource_context())
+    inputs = month.inputs
 
     @cache
     def rules_of(period: Period) -> Rules:

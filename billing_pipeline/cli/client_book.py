@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from billing_pipeline.engine.errors import InputError, Problem
 from billing_pipeline.engine.managed_services.sheets import SHEETS
+from billing_pipeline.instance import database_url
 from billing_pipeline.reports.client_workbook import read_client_book, write_client_book
 from billing_pipeline.resources.client_book import Change, differences, replace_rows, rows_of
-from billing_pipeline.resources.database import Database, open_database, sqlite_url
+from billing_pipeline.resources.database import open_database
 from billing_pipeline.resources.files import read_whole
 from billing_pipeline.settings import load_settings
 
@@ -24,7 +25,7 @@ def exported(out: Path) -> dict[str, Any]:
     def read(connection: sa.Connection) -> dict[str, list[dict[str, str | None]]]:
         return {sheet.name: rows_of(connection, sheet) for sheet in SHEETS}
 
-    rows = _database().run(read)
+    rows = open_database(database_url(load_settings())).run(read)
     write_client_book(out, rows)
     return {"file": str(out), "rows": {name: len(found) for name, found in rows.items()}}
 
@@ -46,11 +47,6 @@ def imported(file: Path, by: str, reason: str, *, dry_run: bool) -> dict[str, An
         return changes
 
     names = ("sheet", "key", "column", "old", "new")
-    changed = [{name: asdict(change)[name] for name in names} for change in _database().run(work)]
+    found = open_database(database_url(load_settings())).run(work)
+    changed = [{name: asdict(change)[name] for name in names} for change in found]
     return {"file": str(file), "dry_run": dry_run, "changes": changed}
-
-
-def _database() -> Database:
-    settings = load_settings()
-    url = settings.database_url.get_secret_value() if settings.database_url else sqlite_url(settings.data_dir.resolve())
-    return open_database(url)

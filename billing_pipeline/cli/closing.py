@@ -16,16 +16,17 @@ from billing_pipeline.cli.console import messages
 from billing_pipeline.engine.close import Verdict, verdict
 from billing_pipeline.engine.errors import GateError, InputError, MonthHeldError
 from billing_pipeline.engine.period import Period
+from billing_pipeline.jobs import CHECK_FAILED
 from billing_pipeline.partitions import MONTHS
 from billing_pipeline.profile import Profile, load_profile
 from billing_pipeline.resources.database import Database, DatabaseResource
 from billing_pipeline.resources.gate import Gate
+from billing_pipeline.resources.inputs import InputFiles, Inputs
 from billing_pipeline.resources.leases import lease, month_lease
 from billing_pipeline.resources.outputs import OutputFiles, Outputs, output_files
 from billing_pipeline.run_tags import BILLING
 from billing_pipeline.settings import load_settings
 
-_CHECK_FAILED = "DagsterAssetCheckFailedError"  # a blocking check; Dagster does not export the class
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -41,6 +42,11 @@ class Month:
     def outputs(self) -> OutputFiles:
         resource: Outputs = self.resources["outputs"]
         return output_files(resource.storage_url or resource.outputs_dir, Path(resource.state_dir))
+
+    @property
+    def inputs(self) -> InputFiles:
+        resource: Inputs = self.resources["inputs"]
+        return resource.create_resource(dg.build_init_resource_context())
 
     @property
     def gate(self) -> Gate:
@@ -76,7 +82,7 @@ def close_month(month: Month, progress: Progress) -> Verdict:
     try:
         run_month(month, "close_month", progress)
     except (GateError, dg.DagsterError) as error:
-        failed = type(error).__name__ == _CHECK_FAILED
+        failed = type(error).__name__ == CHECK_FAILED
         if isinstance(error, MonthHeldError) or not (failed or isinstance(error, GateError)):
             raise
         judged = month.verdict()

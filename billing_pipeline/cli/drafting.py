@@ -13,13 +13,11 @@ from rich.progress import Progress
 
 from billing_pipeline.cli.closing import Month, run_month
 from billing_pipeline.engine.errors import GateError, InputError
+from billing_pipeline.jobs import CHECK_FAILED
 from billing_pipeline.resources import months
 from billing_pipeline.resources.files import sha256_of
-from billing_pipeline.resources.inputs import InputFiles, Inputs
 from billing_pipeline.resources.months import MonthEvent
 from billing_pipeline.run_tags import AS_OF, FILE, RULES, SHA256
-
-_CHECK_FAILED = "DagsterAssetCheckFailedError"  # a blocking check; Dagster does not export the class
 
 
 def closed_month(month: Month, progress: Progress, tags: Mapping[str, str] | None = None) -> MonthEvent:
@@ -29,7 +27,7 @@ def closed_month(month: Month, progress: Progress, tags: Mapping[str, str] | Non
         run_month(month, "close_month", progress, tags)
     except dg.DagsterError as error:
         event = month.database.run(partial(months.latest, period=month.period))
-        if type(error).__name__ != _CHECK_FAILED or event is None or event == before:
+        if type(error).__name__ != CHECK_FAILED or event is None or event == before:
             raise
         raise GateError(f"{month.period} is not published: {'; '.join(event.detail.get('reasons', []))}") from None
     event = month.database.run(partial(months.latest, period=month.period))
@@ -46,7 +44,7 @@ def as_drafted(event: MonthEvent) -> dict[str, str]:
 
 def changed_since(month: Month, event: MonthEvent) -> str:
     """What the draft was made of and has changed, in words; "" without. A file that is gone is for the run to say."""
-    inputs = _inputs(month)
+    inputs = month.inputs
     as_of = event.detail.get("rules") == AS_OF
     if not as_of and sha256(inputs.rules_workbook()[0]).hexdigest() != event.rules_sha256:
         return "the rules workbook"
@@ -55,8 +53,3 @@ def changed_since(month: Month, event: MonthEvent) -> str:
     except InputError:
         return ""
     return "" if same else "the usage file"
-
-
-def _inputs(month: Month) -> InputFiles:
-    resource: Inputs = month.resources["inputs"]
-    return resource.create_resource(dg.build_init_resource_context())

@@ -1,6 +1,6 @@
 """What the release commands do: approve and run, take back, record, close, read, pack. Prints nothing."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from billing_pipeline.assets.releasing import finish_release
+from billing_pipeline.assets.run_set import plain_values
 from billing_pipeline.cli.closing import Month, installed_month, progress_bar
 from billing_pipeline.cli.drafting import as_drafted, changed_since, closed_month
 from billing_pipeline.engine.close.states import CLOSED, PENDING, PRICED, PUBLISHED, REBILL
@@ -23,7 +24,7 @@ from billing_pipeline.resources.months import MonthEvent
 from billing_pipeline.resources.outbox import Notice
 from billing_pipeline.resources.releases import Release
 from billing_pipeline.resources.reviews import Approval
-from billing_pipeline.run_tags import BILLING, SHA256
+from billing_pipeline.run_tags import BILLING, CALLED, SHA256
 
 _PATIENCE = 10.0  # seconds a command waits for a run of the month to end
 _SENT = ("import", "held", "adjustment", "credit_memo")
@@ -60,7 +61,7 @@ def publish_month(period: Period, by: str, reason: str) -> dict[str, Any]:
         * bool(changed)
         + reasons,
         "difference": event.detail.get("difference", ""),
-        "releases": [release_document(release) for release in made],
+        "releases": [plain_values(release) for release in made],
         "files": _sent_files(month, last) if last else [],
     }
 
@@ -109,7 +110,7 @@ def dismiss_rebill(period: Period, by: str, reason: str) -> MonthEvent:
         sent = releases.current(connection, period)
         said = f"the re-bill of {last.usage_name} was dismissed by {by}" + (f": {reason}" if reason else "")
         rules = sent.rules_sha256 if sent else last.rules_sha256
-        state = CLOSED if period in releases.closed_periods(connection) else PUBLISHED
+        state = releases.sent_state(connection, period)
         event = replace(last, state=state, at=now, run_id="", rules_sha256=rules, detail={"reasons": [said]})
         months.record(connection, event)
         told = dismissed(period, Decimal(last.detail["difference"]), last.usage_name, by, reason)
@@ -174,14 +175,9 @@ def history_document(period: Period | None) -> dict[str, Any]:
 
     made, happened = database.run(work)
     return {
-        "releases": [release_document(release) for release in made],
-        "events": [{**_document(event), "reasons": list(event.detail.get("reasons", []))} for event in happened],
+        "releases": [plain_values(release) for release in made],
+        "events": [{**plain_values(event), "reasons": list(event.detail.get("reasons", []))} for event in happened],
     }
-
-
-def release_document(release: Release) -> dict[str, Any]:
-    """A release as plain values."""
-    return _document(release)
 
 
 def write_evidence(period: Period, number: int | None, out: Path, capability: str = BILLING) -> dict[str, Any]:
@@ -202,10 +198,10 @@ def write_evidence(period: Period, number: int | None, out: Path, capability: st
         decided = [made for made in reviews.history(connection, *of) if made.id <= found.last_decision]
         approved = [given for given in reviews.approvals_of(connection, *of) if given.approved_at <= until]
         return found, {
-            "release": release_document(found),
-            "events": [_document(event) for event in happened],
-            "decisions": [_document(decision) for decision in decided],
-            "approvals": [_document(approval) for approval in approved],
+            "release": plain_values(found),
+            "events": [plain_values(event) for event in happened],
+            "decisions": [plain_values(decision) for decision in decided],
+            "approvals": [plain_values(approval) for approval in approved],
         }
 
     found, record = month.database.run(work)
@@ -243,14 +239,14 @@ def _chosen(connection: sa.Connection, period: Period, number: int | None, capab
         release for release in made if (release.number == number if number else release.state == releases.PUBLISHED)
     ]
     if not found:
-        kind = "release" if capability == BILLING else "accrual"
+        kind = CALLED[capability]
         which = f"no {kind} {number}" if number else f"no {kind}"
         raise InputError(f"{period} has {which}; billing-pipeline history --month {period} lists what there is")
     return found[-1]
 
 
 def _refuse_void(found: Release, last: Release | None) -> None:
-    named = f"{'release' if found.capability == BILLING else 'accrual'} {found.number} of {found.period}"
+    named = f"{CALLED[found.capability]} {found.number} of {found.period}"
     if found.state == releases.VOID:
         raise GateError(f"{named} is void already")
     if last is None or found.number != last.number:
@@ -264,7 +260,7 @@ def _after_void(connection: sa.Connection, found: Release, now: datetime) -> Mon
     """The month as the release before holds it again; without one its draft waits to be published."""
     before = releases.current(connection, found.period)
     made_of = before or found
-    published = CLOSED if found.period in releases.closed_periods(connection) else PUBLISHED
+    published = releases.sent_state(connection, found.period)
     known = [event for event in months.events_of(connection, found.period) if event.run_id == made_of.run_id]
     said = f"release {found.number} was voided by {found.voided_by}: {found.void_reason or 'no reason given'}"
     return replace(known[-1], state=published if before else PRICED, at=now, run_id="", detail={"reasons": [said]})
@@ -275,11 +271,3 @@ def _sent_files(month: Month, release: Release) -> list[str]:
     manifest = month.outputs.manifest_of(release.period, release.run_id)
     named = [entry["name"] for entry in manifest["files"] if entry["named"] and entry["kind"] in _SENT]
     return [month.outputs.address(name) for name in named]
-
-
-def _document(fact: Any) -> dict[str, Any]:
-    values = {**asdict(fact), "period": fact.period.key}
-    return {
-        key: value.isoformat() if isinstance(value, datetime) else str(value) if isinstance(value, Decimal) else value
-        for key, value in values.items()
-    }

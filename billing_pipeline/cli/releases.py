@@ -8,6 +8,7 @@ from rich.console import Console
 
 from billing_pipeline.cli.console import DONE, REFUSED, WAITING, messages, print_json, safe, say, table
 from billing_pipeline.cli.options import By, Json, person
+from billing_pipeline.run_tags import CALLED
 
 if TYPE_CHECKING:  # Dagster takes a second to import: a command loads it when it runs
     from rich.table import Table
@@ -81,7 +82,7 @@ def void(
     from billing_pipeline.engine.period import Period
 
     taken = void_release(Period.parse(month), release, person(by), reason, what)
-    named = f"{_kind(what)} {taken.number} of {taken.period}"
+    named = f"{CALLED[what]} {taken.number} of {taken.period}"
     back = ", those of the release before it are back" if taken.number > 1 and what == "billing" else ""
     _tell(_document(taken), f"{named} is void: its files are gone{back}", json=json)
 
@@ -99,7 +100,7 @@ def imported(month: Month, release: Number = None, what: What = "billing", by: B
     from billing_pipeline.engine.period import Period
 
     taken = import_release(Period.parse(month), release, person(by), what)
-    _tell(_document(taken), f"{_kind(what)} {taken.number} of {taken.period} is imported", json=json)
+    _tell(_document(taken), f"{CALLED[what]} {taken.number} of {taken.period} is imported", json=json)
 
 
 def close(
@@ -169,17 +170,13 @@ def evidence(
     from billing_pipeline.engine.period import Period
 
     found = write_evidence(Period.parse(month), release, out, what)
-    _tell(found, f"{found['files']} files of {_kind(what)} {found['release']} in {safe(out)}", json=json)
-
-
-def _kind(what: str) -> str:
-    return "release" if what == "billing" else "accrual"
+    _tell(found, f"{found['files']} files of {CALLED[what]} {found['release']} in {safe(out)}", json=json)
 
 
 def _document(release: "Release") -> dict[str, Any]:
-    from billing_pipeline.cli.publishing import release_document
+    from billing_pipeline.assets.run_set import plain_values
 
-    return release_document(release)
+    return plain_values(release)
 
 
 def _tell(document: dict[str, Any], text: str, *, json: bool) -> None:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-import dagster as dg
 import polars as pl
 import sqlalchemy as sa
 
@@ -33,7 +32,7 @@ from billing_pipeline.engine.usage import (
 )
 from billing_pipeline.resources import reviews
 from billing_pipeline.resources.files import read_whole, sha256_of
-from billing_pipeline.resources.inputs import InputFiles, Inputs
+from billing_pipeline.resources.inputs import InputFiles
 
 _NEEDED = ("usage_file", "usage_rows", "billing_rules", "usage_warnings")
 
@@ -83,7 +82,7 @@ def scanned(month: Month) -> Review:
 
 def opened(month: Month) -> Review:
     """The review of the last scan; scanned first, and said, when there is none or usage or rules have changed."""
-    inputs = _inputs(month)
+    inputs = month.inputs
     changed = _changed(month, inputs)
     if changed:
         say(f"[dim]{changed}; scanning {month.period}[/dim]")
@@ -133,7 +132,7 @@ def _opened(month: Month) -> Review:
     file = month.frame("usage_file").row(0, named=True)
     usage, rules = month.frame("usage_rows"), rules_from_frame(month.frame("billing_rules"))
     made, left = recorded_decisions(month.database, month.period, file["sha256"], usage.lazy(), rules)
-    filed, path = no_decisions(), _inputs(month).overrides_path()
+    filed, path = no_decisions(), month.inputs.overrides_path()
     if path is not None:
         required = bool(month.resources["inputs"].overrides_file)
         filed = read_decisions(
@@ -165,8 +164,3 @@ def _usage_path(month: Month, inputs: InputFiles, last: Path) -> Path:
         if last.is_file():
             return last
         raise
-
-
-def _inputs(month: Month) -> InputFiles:
-    resource: Inputs = month.resources["inputs"]
-    return resource.create_resource(dg.build_init_resource_context())

@@ -20,7 +20,7 @@ from billing_pipeline.resources.leases import holders
 from billing_pipeline.resources.months import MonthEvent, latest_of_all
 from billing_pipeline.resources.outbox import waiting
 from billing_pipeline.resources.releases import PREPARING, PUBLISHED, VOID, all_releases
-from billing_pipeline.run_tags import BILLING
+from billing_pipeline.run_tags import BILLING, CALLED
 from billing_pipeline.settings import Settings
 
 SUBJECT = "database"
@@ -104,7 +104,7 @@ def _month(event: MonthEvent, now: datetime) -> Finding:
 
 def _releases(connection: sa.Connection, now: datetime) -> Iterator[Finding]:
     for release in all_releases(connection):
-        kind, job = ("release", "close_month") if release.capability == BILLING else ("accrual", "accrue_month")
+        kind, job = CALLED[release.capability], "close_month" if release.capability == BILLING else "accrue_month"
         subject = f"{kind} {release.number} of {release.period}"
         again = f"run {job} for {release.period}: it finishes the {kind} or drops it"
         if release.state == VOID and release.placed_at:

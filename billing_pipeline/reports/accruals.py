@@ -51,7 +51,7 @@ BRIDGE_ORDER = {
 """What each part is, and in which order things are replaced."""
 _MONEY, _PERCENT = "$#,##0.00", "0.0%"
 _HEADER = Style(bold=True, color="FFFFFF", fill="2F5496", border="thin", align="center", wrap=True)
-_TITLE, _LABEL, _BOLD = Style(bold=True, size=14), Style(bold=True), Style(bold=True)
+_TITLE, _LABEL = Style(bold=True, size=14), Style(bold=True)
 _BOX, _AMOUNT = Style(border="thin"), Style(border="thin", number_format=_MONEY)
 _TOTAL, _TOTAL_AMOUNT = Style(bold=True, border="thin"), Style(bold=True, border="thin", number_format=_MONEY)
 _SHARE, _TOTAL_SHARE = (
@@ -144,7 +144,7 @@ def write_support(
         _roll_forward(rolled, facts.period),
         *([Table(HELD, held_table(held), _HEADER, formats=_money_columns(held_table(held)), widths=(12, 50))]
           if held.height else []),
-        _basis(facts),
+        _facts_page(BASIS, facts.basis),
     ]  # fmt: skip
     return write_workbook(path, sheets)
 
@@ -209,10 +209,10 @@ def _journal(lines: pl.DataFrame) -> Page:
     debit, credit = total(lines["Debit"]), total(lines["Credit"])
     said = "Debits = Credits" if debit == credit else "Debits and credits differ"
     cells += [
-        Cell(end, place["Account"], TOTAL, _BOLD),
+        Cell(end, place["Account"], TOTAL, _LABEL),
         Cell(end, place["Debit"], debit, _TOTAL_AMOUNT),
         Cell(end, place["Credit"], credit, _TOTAL_AMOUNT),
-        Cell(end, place["Journal Entry - Line Memo"], said, _BOLD),
+        Cell(end, place["Journal Entry - Line Memo"], said, _LABEL),
     ]
     return Page(JOURNAL, cells, widths=(34, 30, 16, 10, 16, 16, 60, 42, 24, *[16] * 4), gridlines=False)
 
@@ -285,10 +285,6 @@ def _roll_forward(rolled: pl.DataFrame, period: Period) -> Page:
             Cell(end + 2, 0, f"The bill of {before} was not published when this was prepared.", Style(italic=True))
         )
     return Page(ROLL_FORWARD, cells, widths=(40, *[18] * 6), heights={3: 32.0}, gridlines=False)
-
-
-def _basis(facts: SupportFacts) -> Page:
-    return _facts_page(BASIS, facts.basis)
 
 
 def _facts_page(name: str, facts: Sequence[tuple[str, str]]) -> Page:

@@ -4,7 +4,6 @@ What belongs here: cells. What does not: which sheets and columns there are and 
 (engine.managed_services.sheets), the database.
 """
 
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,10 +19,9 @@ from billing_pipeline.engine.managed_services.sheets import SHEETS, Column, Row,
 from billing_pipeline.engine.money import AMOUNT
 from billing_pipeline.reports.workbook import Table, write_workbook
 from billing_pipeline.reports.workbook_parts import Style
+from billing_pipeline.reports.workbook_reading import MOST_ROWS, refuse_unreadable
 
 _HEADER = Style(bold=True, color="FFFFFF", fill="1F3864", border="thin", align="center")
-_MOST_BYTES = 64 * 1024 * 1024  # unpacked
-_MOST_ROWS = 200_000
 _MOST = 200  # problems told of one workbook
 _DTYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     "money": AMOUNT,
@@ -46,7 +44,7 @@ def read_client_book(data: bytes, name: str) -> dict[str, list[dict[str, str | N
 
     InputError with everything that is wrong, by sheet and cell.
     """
-    _refuse_unreadable(data, name)
+    refuse_unreadable(data, name, "a book of clients")
     try:
         book = openpyxl.load_workbook(BytesIO(data), keep_links=False)
     except Exception as error:  # a damaged workbook fails anywhere in openpyxl
@@ -97,7 +95,7 @@ def _cells(sheet: Any, of: Sheet, name: str, problems: list[Problem]) -> Iterato
     if missing:
         return
     places = [header.index(column) for column in wanted]
-    for row in sheet.iter_rows(min_row=2, max_row=min(sheet.max_row, _MOST_ROWS), max_col=len(header)):
+    for row in sheet.iter_rows(min_row=2, max_row=min(sheet.max_row, MOST_ROWS), max_col=len(header)):
         cells = [row[place] for place in places]
         formulas = [cell.coordinate for cell in cells if cell.data_type == "f"]
         problems += [
@@ -119,13 +117,3 @@ def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{Decimal(repr(value)):f}".removesuffix(".0")
     return str(value)
-
-
-def _refuse_unreadable(data: bytes, name: str) -> None:
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            unpacked = sum(part.file_size for part in archive.infolist())
-    except Exception as error:  # a damaged directory fails in more ways than BadZipFile
-        raise InputError(Problem("is not an Excel workbook (.xlsx)", file=name)) from error
-    if unpacked > _MOST_BYTES:
-        raise InputError(Problem("is too large to be a book of clients", file=name, value=f"{unpacked:,} bytes"))

@@ -4,7 +4,6 @@ What belongs here: cells to texts, and what only a workbook can get wrong. What 
 (engine.usage). A formula in an input cell is refused.
 """
 
-import zipfile
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -15,9 +14,7 @@ import openpyxl
 from billing_pipeline.engine.errors import InputError, Problem
 from billing_pipeline.engine.usage import Choice
 from billing_pipeline.reports.review_workbook import ABOUT, COLUMNS, DECISIONS, FACTS, FIRST, INPUTS, KEYS, SCAN, About
-
-_MOST_BYTES = 64 * 1024 * 1024  # unpacked
-_MOST_ROWS = 200_000
+from billing_pipeline.reports.workbook_reading import MOST_ROWS, refuse_unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +37,12 @@ class FilledRow:
 
 def read_review_workbook(data: bytes, name: str) -> tuple[About, list[FilledRow]]:
     """The scan a workbook belongs to, and its rows; InputError lists every cell that cannot be taken as text."""
-    _refuse_unreadable(data, name)
+    refuse_unreadable(data, name, "a review workbook")
     try:
         book = openpyxl.load_workbook(BytesIO(data), keep_links=False)
         about, known = _scan_of(book[SCAN])
         sheet = book[DECISIONS]
-        last = min(sheet.max_row, _MOST_ROWS)  # asking for rows beyond the last one would make them
+        last = min(sheet.max_row, MOST_ROWS)  # asking for rows beyond the last one would make them
         cells = list(sheet.iter_rows(min_row=FIRST, max_col=len(COLUMNS), max_row=last))
     except Exception as error:  # a damaged or foreign workbook fails anywhere in openpyxl
         raise InputError(Problem("is not a review workbook; make one with `review export`", file=name)) from error
@@ -101,13 +98,3 @@ def _scan_of(sheet: Any) -> tuple[About, dict[str, dict[str, str]]]:
         if keys["flag"]:
             known[keys["flag"]] = keys
     return about, known
-
-
-def _refuse_unreadable(data: bytes, name: str) -> None:
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            unpacked = sum(part.file_size for part in archive.infolist())
-    except Exception as error:  # a damaged directory fails in more ways than BadZipFile
-        raise InputError(Problem("is not an Excel workbook (.xlsx)", file=name)) from error
-    if unpacked > _MOST_BYTES:
-        raise InputError(Problem("is too large to be a review workbook", file=name, value=f"{unpacked:,} bytes"))

@@ -6,6 +6,7 @@ A release is `preparing` until its run set is committed, then `published`; `void
 had imported it. A preparing release that a crash left behind is finished or dropped by the month's next run.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from billing_pipeline.engine.close import states
 from billing_pipeline.engine.period import Period
 from billing_pipeline.resources.database.tables import period_closings, releases
 from billing_pipeline.run_tags import BILLING, CAPABILITIES
@@ -63,6 +65,11 @@ def current(connection: sa.Connection, period: Period, capability: str = BILLING
     return published[-1] if published else None
 
 
+def last_voided(made: Iterable[Release]) -> datetime | None:
+    """When a release was last taken back: what was approved before that approves nothing any more."""
+    return max((release.voided_at for release in made if release.voided_at), default=None)
+
+
 def unfinished(connection: sa.Connection, period: Period, capability: str = BILLING) -> Release | None:
     """The release that a crash left: preparing, or published with named files not yet in place."""
     found = [
@@ -100,6 +107,11 @@ def closed_periods(connection: sa.Connection) -> set[Period]:
     last = sa.select(sa.func.max(period_closings.c.id)).group_by(period_closings.c.period)
     found = sa.select(period_closings.c.period).where(period_closings.c.id.in_(last), period_closings.c.closed)
     return {Period.parse(row.period) for row in connection.execute(found)}
+
+
+def sent_state(connection: sa.Connection, period: Period) -> str:
+    """The state of a month that was sent and waits for nobody: closed when its ledger period is."""
+    return states.CLOSED if period in closed_periods(connection) else states.PUBLISHED
 
 
 def _this(release: Release) -> sa.ColumnElement[bool]:

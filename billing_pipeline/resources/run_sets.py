@@ -89,6 +89,10 @@ class RunSets:
         """The invoice lines of a run, held ones included: engine.invoicing.invoice_lines."""
         return pl.read_parquet(self.file_of(manifest, "lines"))
 
+    def accrued_totals(self, manifest: dict[str, Any]) -> pl.DataFrame:
+        """What an accrual's run booked: engine.accruals.customer_totals."""
+        return pl.read_parquet(self.file_of(manifest, "totals_frame"))
+
     def manifest_of(self, period: Period, run: str) -> dict[str, Any]:
         """The manifest of one committed run; InputError when there is no such run."""
         name = f"{self.set_folder(period, run)}/{MANIFEST}"

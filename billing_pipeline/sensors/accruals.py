@@ -17,14 +17,11 @@ from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.releases import Release
 from billing_pipeline.run_tags import ACCRUAL_RUN, ACCRUALS, ATTEMPT, BILL_RUN, BILLING, CAUSE
 from billing_pipeline.sensors.accrual_runs import SCHEDULED, accrual_request, due_month
-from billing_pipeline.sensors.runs import attempts_for
+from billing_pipeline.sensors.runs import EVERY_LOOP, attempts_for
 from billing_pipeline.settings import Settings
 
 _NAME = "accruals"
-_INTERVAL = 4  # seconds; Dagster's loop looks every five, and would skip every other one of a five-second interval
-_LOOKED_BACK = timedelta(
-    days=90
-)  # since the later of the two: older pairs have been compared, or nobody waits for them
+_LOOKED_BACK = timedelta(days=90)  # to the later of the two: older pairs are compared, or nobody waits for them
 
 
 def accruals_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -33,7 +30,7 @@ def accruals_sensor(settings: Settings) -> dg.SensorDefinition:
     @dg.sensor(
         name=_NAME,
         jobs=[accrue_month, explain_variance],
-        minimum_interval_seconds=_INTERVAL,
+        minimum_interval_seconds=EVERY_LOOP,
         default_status=dg.DefaultSensorStatus(settings.status_of(_NAME)),
         description="Tries an accrual that failed again, at growing intervals. Compares a month's accrual with its bill"
         " as soon as both are out, and again for a later release.",

@@ -20,11 +20,10 @@ from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.inputs import InputFiles
 from billing_pipeline.resources.months import MonthEvent
 from billing_pipeline.run_tags import AS_OF, ATTEMPT, CAUSE, FILE, RULES, RULES_SHA256, SHA256
-from billing_pipeline.sensors.runs import attempts_for, rules_sha256
+from billing_pipeline.sensors.runs import EVERY_LOOP, attempts_for, rules_sha256
 from billing_pipeline.settings import Settings
 
 _NAME = "approvals"
-_INTERVAL = 4  # seconds; Dagster's loop looks every five, and would skip every other one of a five-second interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ def approvals_sensor(settings: Settings) -> dg.SensorDefinition:
     @dg.sensor(
         name=_NAME,
         job=close_month,
-        minimum_interval_seconds=_INTERVAL,
+        minimum_interval_seconds=EVERY_LOOP,
         default_status=dg.DefaultSensorStatus(settings.status_of(_NAME)),
         description="Runs a waiting month again when it has been approved by as many people as it needs, or when the "
         "rules workbook changed since its run: decisions on rows that are unchanged are kept.",
@@ -93,7 +92,7 @@ def _waiting(connection: sa.Connection) -> list[_Found]:
         number = last.id if last else 0
         earlier = releases.releases_of(connection, event.period)
         made = sum(release.state != releases.PREPARING for release in earlier)
-        voided = max((release.voided_at for release in earlier if release.voided_at), default=None)
+        voided = releases.last_voided(earlier)
         approved = reviews.approvers(connection, *draft, event.rules_sha256, number, since=voided)
         waiting = Waiting(
             event.state, event.at, event.rules_sha256, made + 1, event.last_decision, number,

@@ -7,9 +7,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.outbox import Channel, deliver, waiting
+from billing_pipeline.sensors.runs import EVERY_LOOP
 from billing_pipeline.settings import Settings
-
-_SECONDS = 4  # the daemon looks every five seconds: with five it would skip every other time
 
 
 def outbox_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -17,7 +16,7 @@ def outbox_sensor(settings: Settings) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="outbox",
-        minimum_interval_seconds=_SECONDS,
+        minimum_interval_seconds=EVERY_LOOP,
         default_status=dg.DefaultSensorStatus(settings.status_of("outbox")),
         description="Sends stored notices to Slack, or to the log when no Slack is configured; tries again by itself.",
     )

@@ -19,22 +19,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from billing_pipeline.engine.close.attempts import is_told
 from billing_pipeline.engine.errors import BillingError, InputError
 from billing_pipeline.engine.period import Period
-from billing_pipeline.jobs import accrue_month, close_month, explain_variance, scan_month
+from billing_pipeline.jobs import CHECK_FAILED, accrue_month, close_month, explain_variance, scan_month
 from billing_pipeline.reports.notices import FailureFacts, failed, run_page
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.outbox import Notice, post
 from billing_pipeline.resources.redaction import redacted
 from billing_pipeline.run_tags import ATTEMPT, BILL_RUN, FILE, PARTITION, RULES_SHA256, SHA256
+from billing_pipeline.sensors.runs import EVERY_LOOP
 from billing_pipeline.settings import Settings
 
-_SECONDS = 4  # the daemon looks every five seconds: with five it would skip every other time
 _OVERLAP = timedelta(minutes=1)  # looked at again: clocks differ, and a notice is stored once anyway
 _BILLING = (close_month.name, scan_month.name)
 _TASKS = {accrue_month.name: "accrued", explain_variance.name: "compared with its accrual"}  # of the other jobs
 _JOBS = (*_BILLING, *_TASKS)
 _ENDS = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
 _DISK_FULL = re.compile("No space left on device|Disk quota exceeded|is the disk full", re.IGNORECASE)
-_CHECK_FAILED = "DagsterAssetCheckFailedError"
 
 
 def run_notices_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -42,7 +41,7 @@ def run_notices_sensor(settings: Settings) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="run_notices",
-        minimum_interval_seconds=_SECONDS,
+        minimum_interval_seconds=EVERY_LOOP,
         default_status=dg.DefaultSensorStatus(settings.status_of("run_notices")),
         description="Tells people about failed runs: at once when an input is at fault, else from the second attempt.",
     )
@@ -77,7 +76,7 @@ def failure_notice(
     they caused.
     """
     found = [*errors]
-    if PARTITION not in tags or (task == "billed" and any(name == _CHECK_FAILED for name, _ in found)):
+    if PARTITION not in tags or (task == "billed" and any(name == CHECK_FAILED for name, _ in found)):
         return None
     ours = [(name, text) for name, text in found if name in _names(BillingError)]
     input_at_fault = bool(ours) and ours[0][0] in _names(InputError)

@@ -36,11 +36,11 @@ from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.inputs import InputFiles
 from billing_pipeline.resources.storage import Storage
 from billing_pipeline.run_tags import ATTEMPT, BILLING, FILE, RULES_SHA256, SHA256
-from billing_pipeline.sensors.runs import attempts_of, rules_sha256
+from billing_pipeline.sensors.runs import EVERY_LOOP, attempts_of, rules_sha256
 from billing_pipeline.settings import Settings
 
 _NAME = "usage_files"
-_LOOP, _EVERY_LOOP = 5, 4  # seconds; Dagster looks every five, and would skip every other tick of a five-second sensor
+_LOOP = 5  # seconds between two looks of Dagster's own
 _HASHING_SECONDS = 0.5  # of a tick; what is not reached is hashed at the next one
 _SHOWN = 5
 
@@ -53,7 +53,7 @@ def usage_files_sensor(settings: Settings, clock: Clock = datetime.now) -> dg.Se
     @dg.sensor(
         name=_NAME,
         job=close_month,
-        minimum_interval_seconds=settings.poll_seconds if settings.poll_seconds > _LOOP else _EVERY_LOOP,
+        minimum_interval_seconds=settings.poll_seconds if settings.poll_seconds > _LOOP else EVERY_LOOP,
         default_status=dg.DefaultSensorStatus(settings.status_of(_NAME)),
         description="Takes usage files YYYY.MM_*.csv from the usage folder: a file that has stood still between two "
         "looks is billed once, in its month. Copies are skipped, odd files are told, failed runs are tried again.",

@@ -13,7 +13,7 @@ from billing_pipeline.engine.accruals.estimators import (
 from billing_pipeline.engine.accruals.journal import CHECKS, journal_lines, journal_problems, reversal_lines
 from billing_pipeline.engine.accruals.rollforward import roll_forward
 from billing_pipeline.engine.accruals.terms import AccrualTerms
-from billing_pipeline.engine.accruals.totals import COMPONENTS, TOTALS_NEED, customer_totals, held_revenue
+from billing_pipeline.engine.accruals.totals import COMPONENTS, TOTALS_NEED, customer_totals, held_revenue, side_by_side
 from billing_pipeline.engine.accruals.variance import Materiality, variances
 
 __all__ = [
@@ -39,5 +39,6 @@ __all__ = [
     "reversal_lines",
     "roll_forward",
     "rounding_bound",
+    "side_by_side",
     "variances",
 ]

@@ -16,7 +16,7 @@ billed in one of the months only because rows were held, removed or moved by a d
 
 import polars as pl
 
-from billing_pipeline.engine.accruals.totals import is_booked
+from billing_pipeline.engine.accruals.totals import is_booked, side_by_side
 from billing_pipeline.engine.money import AMOUNT, cents
 from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.pricing import NEEDS, draft
@@ -212,12 +212,8 @@ def _minimums(estimate: pl.DataFrame, actual: pl.DataFrame) -> pl.DataFrame:
 
 def _balanced(parts: pl.DataFrame, booked: pl.DataFrame, billed: pl.DataFrame, repriced: pl.DataFrame) -> pl.DataFrame:
     """Every customer with its method part, and the rounding that makes the parts the variance."""
-    sides = {"booked": booked, "billed": billed}
-    joined = pl.concat([frame.select("customer") for frame in (*sides.values(), parts)]).unique().sort("customer")
-    for name, frame in sides.items():
-        amounts = frame.select("customer", pl.col("total").alias(name))
-        joined = joined.join(amounts, on="customer", how="left", maintain_order="left")
-    joined = joined.join(parts, on="customer", how="left", maintain_order="left")
+    sides = side_by_side({"booked": booked, "billed": billed})
+    joined = sides.join(parts, on="customer", how="full", coalesce=True).sort("customer")
     joined = joined.join(repriced, on="customer", how="left", maintain_order="left")
     filled = joined.with_columns(pl.col("booked", "billed", "repriced", *PARTS).fill_null(0).cast(AMOUNT))
     known = filled.with_columns((pl.col("repriced") - pl.col("booked")).cast(AMOUNT).alias("method"))

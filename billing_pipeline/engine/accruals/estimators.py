@@ -11,7 +11,7 @@ import polars as pl
 
 from billing_pipeline.engine.accruals.totals import COMPONENTS
 from billing_pipeline.engine.accruals.variance import TOTAL, Materiality, variances
-from billing_pipeline.engine.money import AMOUNT, percent
+from billing_pipeline.engine.money import AMOUNT, cents, percent
 from billing_pipeline.engine.period import Period
 
 Estimator = Literal["prior-month", "prior-month-billed", "run-rate", "seasonal"]
@@ -85,10 +85,7 @@ def before(period: Period, months: int) -> Period:
 def _run_rate(months: Sequence[pl.DataFrame]) -> pl.DataFrame:
     every = pl.concat(months).group_by("customer").agg(pl.col(*COMPONENTS).sum())
     share = pl.lit(len(months)).cast(pl.Decimal(38, 0))
-    mean = [
-        (pl.col(name).cast(pl.Decimal(38, 8)) / share).round(2, mode="half_away_from_zero").cast(AMOUNT).alias(name)
-        for name in COMPONENTS
-    ]
+    mean = [cents(pl.col(name).cast(pl.Decimal(38, 8)) / share).alias(name) for name in COMPONENTS]
     return _whole(every.with_columns(mean))
 
 
@@ -103,8 +100,8 @@ def _seasonal(prior: pl.DataFrame, year_ago: pl.DataFrame, before_that: pl.DataF
 def _scaled(name: str) -> pl.Expr:
     """amount x then / base in whole cents, half away from zero: exact, and amounts are never negative."""
     amount, then, base = (pl.col(column).to_physical().cast(pl.Int128) for column in (name, "then", "base"))
-    cents = ((2 * amount * then + base) // (2 * base)).cast(pl.Decimal(38, 4))
-    grown = (cents / pl.lit(100).cast(pl.Decimal(38, 0))).cast(AMOUNT)
+    rounded = ((2 * amount * then + base) // (2 * base)).cast(pl.Decimal(38, 4))
+    grown = (rounded / pl.lit(100).cast(pl.Decimal(38, 0))).cast(AMOUNT)
     return pl.when(base > 0).then(grown).otherwise(name)
 
 

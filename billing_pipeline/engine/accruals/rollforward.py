@@ -3,6 +3,7 @@ reversed beside it."""
 
 import polars as pl
 
+from billing_pipeline.engine.accruals.totals import side_by_side
 from billing_pipeline.engine.money import AMOUNT
 
 
@@ -24,12 +25,7 @@ def roll_forward(opening: pl.DataFrame | None, accrued: pl.DataFrame, actual: pl
     nothing = accrued.clear()
     frames = {"opening": opening if opening is not None else nothing, "accrued": accrued,
               "actual": actual if actual is not None else nothing}  # fmt: skip
-    customers = pl.concat([frame.select("customer") for frame in frames.values()]).unique().sort("customer")
-    for name, frame in frames.items():
-        amounts = frame.select("customer", pl.col("total").alias(name))
-        customers = customers.join(amounts, on="customer", how="left", maintain_order="left")
-    filled = customers.with_columns(pl.col(*frames).fill_null(0).cast(AMOUNT))
-    rolled = filled.with_columns(pl.col("opening").alias("reversed"))
+    rolled = side_by_side(frames).with_columns(pl.col("opening").alias("reversed"))
     known = pl.lit(actual is not None)
     return rolled.select(
         "customer",

@@ -3,6 +3,8 @@
 One aggregation for both, so that they differ by what happened and not by how it was added up. Source: spec 5.1, 5.2.
 """
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from billing_pipeline.engine.invoicing.holds import customer_hold
@@ -78,6 +80,15 @@ def held_revenue(fact: pl.DataFrame) -> pl.DataFrame:
         )
         .collect()
     )
+
+
+def side_by_side(frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """customer, then the `total` of every frame under its name (AMOUNT), 0.00 where a frame has no such customer."""
+    joined = pl.concat([frame.select("customer") for frame in frames.values()]).unique().sort("customer")
+    for name, frame in frames.items():
+        amounts = frame.select("customer", pl.col("total").alias(name))
+        joined = joined.join(amounts, on="customer", how="left", maintain_order="left")
+    return joined.with_columns(pl.col(*frames).fill_null(0).cast(AMOUNT))
 
 
 def is_booked() -> pl.Expr:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from billing_pipeline.engine.accruals.totals import side_by_side
 from billing_pipeline.engine.money import AMOUNT, percent
 
 TOTAL = "TOTAL"
@@ -30,12 +31,7 @@ def variances(estimated: pl.DataFrame, actual: pl.DataFrame, materiality: Materi
     in the TOTAL row it is 0. The flag is ⚠ for what is material, else empty (✓ in the TOTAL row), judged before the
     percentage is rounded.
     """
-    pairs = (
-        estimated.select("customer", pl.col("total").alias("estimated"))
-        .join(actual.select("customer", pl.col("total").alias("actual")), on="customer", how="full", coalesce=True)
-        .with_columns(pl.col("estimated", "actual").fill_null(0).cast(AMOUNT))
-        .sort("customer")
-    )
+    pairs = side_by_side({"estimated": estimated, "actual": actual})
     lines = pairs.with_columns(pl.lit(False).alias("is_total"))
     sums = pairs.select(pl.lit(TOTAL).alias("customer"), pl.col("estimated", "actual").sum().cast(AMOUNT))
     both = pl.concat([lines, sums.with_columns(pl.lit(True).alias("is_total"))])

@@ -2,13 +2,13 @@
 
 import polars as pl
 
-MONTH_TO_MONTH = "Month to Month"
+_MONTH_TO_MONTH = "Month to Month"
 _YEARS = {"1 Year": 1, "2 Year": 2, "3 Year": 3}
 
 
 def contract_term() -> pl.Expr:
     """The term as it is used: trimmed, and month to month where the directory says none."""
-    return pl.col("term").str.strip_chars().replace("", None).fill_null(MONTH_TO_MONTH)
+    return pl.col("term").str.strip_chars().replace("", None).fill_null(_MONTH_TO_MONTH)
 
 
 def contract_end() -> pl.Expr:

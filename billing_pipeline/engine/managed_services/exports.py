@@ -10,7 +10,7 @@ import polars as pl
 from billing_pipeline.engine.managed_services.backups import TERABYTE
 from billing_pipeline.engine.managed_services.bills import Bills
 from billing_pipeline.engine.managed_services.charges import DEVICE, ITEM, PERSON
-from billing_pipeline.engine.money import AMOUNT
+from billing_pipeline.engine.money import cents
 from billing_pipeline.engine.period import Period
 
 COLUMNS = (
@@ -42,10 +42,8 @@ def invoice_rows(found: Bills, period: Period) -> pl.DataFrame:
             "Backup Services", pl.format("Backup Services - {}", description), _ONE, "backup_charge", "backup_charge"
         ),
     )
-    hourly = (pl.col("ticket_charge").cast(pl.Decimal(38, 10)) / pl.col("billable").cast(pl.Decimal(38, 4))).round(
-        2, mode="half_away_from_zero"
-    )
-    labour = bills.filter(pl.col("billable") > 0).with_columns(hourly.cast(AMOUNT).alias("hourly")).select(
+    hourly = cents(pl.col("ticket_charge").cast(pl.Decimal(38, 10)) / pl.col("billable").cast(pl.Decimal(38, 4)))
+    labour = bills.filter(pl.col("billable") > 0).with_columns(hourly.alias("hourly")).select(
         "account", *_row("Hourly Labor", _hours(), _two(pl.col("billable")), "hourly", "ticket_charge")
     )  # fmt: skip
     groups = [
@@ -128,7 +126,7 @@ def _hours() -> pl.Expr:
 
 
 def _two(value: pl.Expr) -> pl.Expr:
-    return value.round(2, mode="half_away_from_zero").cast(pl.Decimal(38, 2)).cast(pl.String)
+    return cents(value).cast(pl.String)
 
 
 def _text(name: str) -> pl.Expr:

@@ -8,122 +8,24 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-_TABLES = {
-    "plans": (
-        (
-            "plan",
-            "term",
-            "valid_from",
-        ),
-        (
-            "support_level",
-            "per_user_cost",
-            "per_workstation_cost",
-            "per_server_cost",
-            "per_vm_cost",
-            "per_switch_cost",
-            "per_firewall_cost",
-            "per_hour_ticket_cost",
-            "backup_base_fee_workstation",
-            "backup_base_fee_server",
-            "backup_included_tb",
-            "backup_per_tb_fee",
-        ),
-    ),
-    "settings": (
-        ("account",),
-        (
-            "plan",
-            "per_user_cost",
-            "per_workstation_cost",
-            "per_server_cost",
-            "per_vm_cost",
-            "per_switch_cost",
-            "per_firewall_cost",
-            "per_hour_ticket_cost",
-            "backup_base_fee_workstation",
-            "backup_base_fee_server",
-            "backup_included_tb",
-            "backup_per_tb_fee",
-            "prepaid_hours_monthly",
-            "prepaid_hours_yearly",
-        ),
-    ),
-    "device_overrides": (
-        (
-            "source",
-            "source_id",
-        ),
-        (
-            "type",
-            "custom_cost",
-        ),
-    ),
-    "person_overrides": (
-        (
-            "source",
-            "source_id",
-        ),
-        (
-            "type",
-            "custom_cost",
-        ),
-    ),
-    "manual_devices": (
-        (
-            "account",
-            "name",
-        ),
-        (
-            "type",
-            "custom_cost",
-            "notes",
-        ),
-    ),
-    "manual_people": (
-        (
-            "account",
-            "name",
-        ),
-        (
-            "type",
-            "custom_cost",
-            "notes",
-        ),
-    ),
-    "line_items": (
-        (
-            "account",
-            "name",
-        ),
-        (
-            "description",
-            "monthly_fee",
-            "one_off_fee",
-            "one_off_year",
-            "one_off_month",
-            "yearly_fee",
-            "yearly_bill_month",
-        ),
-    ),
-    "features": (
-        (
-            "account",
-            "feature",
-        ),
-        ("value",),
-    ),
-    "contracts": (
-        (
-            "account",
-            "start",
-        ),
-        (
-            "end",
-            "term",
-            "notes",
-        ),
-    ),
+_RATES = (
+    "per_user_cost", "per_workstation_cost", "per_server_cost", "per_vm_cost", "per_switch_cost", "per_firewall_cost",
+    "per_hour_ticket_cost", "backup_base_fee_workstation", "backup_base_fee_server", "backup_included_tb",
+    "backup_per_tb_fee",
+)  # fmt: skip
+_OVERRIDES = (("source", "source_id"), ("type", "custom_cost"))
+_BY_HAND = (("account", "name"), ("type", "custom_cost", "notes"))
+_FEES = ("monthly_fee", "one_off_fee", "one_off_year", "one_off_month", "yearly_fee", "yearly_bill_month")
+_TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "plans": (("plan", "term", "valid_from"), ("support_level", *_RATES)),
+    "settings": (("account",), ("plan", *_RATES, "prepaid_hours_monthly", "prepaid_hours_yearly")),
+    "device_overrides": _OVERRIDES,
+    "person_overrides": _OVERRIDES,
+    "manual_devices": _BY_HAND,
+    "manual_people": _BY_HAND,
+    "line_items": (("account", "name"), ("description", *_FEES)),
+    "features": (("account", "feature"), ("value",)),
+    "contracts": (("account", "start"), ("end", "term", "notes")),
 }
 """Key columns and value columns of each table."""
 
