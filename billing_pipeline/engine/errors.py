@@ -62,5 +62,13 @@ class GateError(BillingError):
     """Refused: a control failed, the review gate is closed, or drafts do not belong together. Exit code 4."""
 
 
+class UpstreamError(BillingError):
+    """A system that data is pulled from did not give it. `permanent`: asking again does not help."""
+
+    def __init__(self, message: str, *, permanent: bool) -> None:
+        self.permanent = permanent
+        super().__init__(message)
+
+
 class MonthHeldError(GateError):
     """Refused: another writer holds the month."""
