@@ -110,7 +110,11 @@ def test_a_time_without_a_zone_is_utc_and_told(calculate: Calculate) -> None:
 
 def test_an_override_without_a_type_is_none_and_told(calculate: Calculate) -> None:
     said = calculate("ms-err-03-asset-override-null-type").document
-    assert (said["money"]["total_asset_charges"], len(said["warnings"])) == ("50.00", 1)
+    assert said["money"]["total_asset_charges"] == "50.00"
+    assert said["warnings"] == [
+        "asset_overrides[0]: has no type, and counts as no override",
+        "Example Co: devices of no known type, billed as Workstation: 1, 50.00 in all",
+    ]
 
 
 def test_month_thirteen_is_refused(calculate: Calculate) -> None:

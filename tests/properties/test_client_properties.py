@@ -1,6 +1,6 @@
 """For every client: the bill is an independent oracle's, in exact fractions, under both policies; files sum to it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from billing_pipeline.engine.managed_services import (
     REFERENCE,
+    Options,
     Policy,
     accounting_rows,
     book_of,
@@ -102,6 +103,34 @@ def test_both_files_of_every_bill_sum_to_its_total_and_so_do_its_lines(document:
         assert (rows["Amount"].sum() or Decimal(0)) == total
         assert rows["InvoiceNo"].unique().to_list() in ([], ["1-202509"])
     assert (found.lines["amount"].sum() or Decimal(0)) == total
+
+
+@given(
+    documents(),
+    st.dates(date(2025, 8, 25), date(2025, 10, 5)),
+    st.dates(date(2025, 8, 25), date(2025, 10, 5)),
+    st.none() | st.decimals(0, 100, places=4),
+)
+@settings(max_examples=60)
+def test_prorated_and_taxed_bills_are_exact_line_by_line_and_sum_to_their_total_in_both_files(
+    document: dict[str, Any], start: date, end: date, percent: Decimal | None
+) -> None:
+    document["inputs"]["company"] |= {"contract_start_date": f"{start}", "contract_end_date": f"{end}"}
+    book, period, _ = book_of(document)
+    full = client_bills(book, period)
+    found = client_bills(book, period, options=Options(prorate=True, tax_percent=percent))
+    total, tax = found.bills["total"][0], found.bills["tax_charge"][0]
+    days = sum(start <= date(YEAR, MONTH, day) <= end for day in range(1, 31))
+    charged = []
+    for line in full.lines.to_dicts():
+        by_day = line["kind"] in ("device", "user") or line["type"] == "Recurring"
+        charged.append(client_oracle.cents(Fraction(line["amount"]) * (Fraction(days, 30) if by_day else 1)))
+    without_tax = found.lines.filter(found.lines["kind"] != "tax")
+    assert without_tax["amount"].to_list() == charged
+    assert tax == client_oracle.cents(Fraction(total - tax) * Fraction(percent or 0) / 100)
+    assert (found.lines["amount"].sum() or Decimal(0)) == total
+    for rows in (invoice_rows(found, period), accounting_rows(found, period)):
+        assert (rows["Amount"].sum() or Decimal(0)) == total
 
 
 def test_the_oracle_rounds_half_away_from_zero() -> None:

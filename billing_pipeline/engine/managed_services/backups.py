@@ -5,11 +5,10 @@ Volumes are whole bytes and are not rounded before they are priced. Source: spec
 
 import polars as pl
 
+from billing_pipeline.engine.managed_services.exact import TERABYTE, exact, hundredths
 from billing_pipeline.engine.managed_services.policy import Policy
 from billing_pipeline.engine.money import AMOUNT
 
-TERABYTE = 2**40
-EXACT = pl.Decimal(38, 12)  # of an amount before it is rounded; a volume's is cut there, which no half cent notices
 _SERVERS = ("Server", "VM")
 
 
@@ -34,15 +33,12 @@ def backup_charges(devices: pl.DataFrame, rates: pl.DataFrame, policy: Policy) -
         pl.col("bytes", "workstations", "servers").fill_null(0)
     )
     included = (
-        (pl.col("workstations") + pl.col("servers")).cast(pl.Int128) * _hundredths("backup_included_tb") * TERABYTE
+        (pl.col("workstations") + pl.col("servers")).cast(pl.Int128) * hundredths("backup_included_tb") * TERABYTE
     )
     over = (pl.col("bytes").cast(pl.Int128) * 100 - included).clip(0).alias("overage_bytes")
     priced = joined.with_columns(over).with_columns(
         # hundredths of bytes x cents, to 12 decimals of a dollar: 10^12 / (10^4 x 2^40)
-        trillionths=pl.col("overage_bytes") * _hundredths("backup_per_tb_fee") * 10**8 // TERABYTE
-    )
-    exact = priced["trillionths"].cast(pl.Decimal(38, 0)).cast(pl.Decimal(38, 12)) / pl.Series([10**12]).cast(
-        pl.Decimal(38, 0)
+        trillionths=pl.col("overage_bytes") * hundredths("backup_per_tb_fee") * 10**8 // TERABYTE
     )
     return priced.select(
         "account",
@@ -52,12 +48,8 @@ def backup_charges(devices: pl.DataFrame, rates: pl.DataFrame, policy: Policy) -
         _times("workstations", "backup_base_fee_workstation").alias("base_workstation"),
         _times("servers", "backup_base_fee_server").alias("base_server"),
         "overage_bytes",
-        exact.cast(EXACT).alias("overage"),
+        exact(pl.col("trillionths")).alias("overage"),
     )
-
-
-def _hundredths(name: str) -> pl.Expr:
-    return pl.col(name).to_physical().cast(pl.Int128)
 
 
 def _times(count: str, fee: str) -> pl.Expr:

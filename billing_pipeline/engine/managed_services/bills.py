@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from billing_pipeline.engine.managed_services.backups import EXACT, backup_charges
+from billing_pipeline.engine.managed_services.backups import backup_charges
 from billing_pipeline.engine.managed_services.charges import (
+    DEFAULT_TYPE,
     DEVICE,
     ITEM,
+    NO_RECORD,
     PERSON,
     costing_nothing,
     device_lines,
@@ -19,10 +21,20 @@ from billing_pipeline.engine.managed_services.charges import (
     person_lines,
     typed_devices,
     unknown_types,
+    untyped,
 )
 from billing_pipeline.engine.managed_services.contracts import contract_end
+from billing_pipeline.engine.managed_services.exact import EXACT
 from billing_pipeline.engine.managed_services.hours import support_hours
 from billing_pipeline.engine.managed_services.policy import Policy
+from billing_pipeline.engine.managed_services.proration import (
+    Options,
+    part_months,
+    prorated,
+    service_days,
+    tax_lines,
+    with_tax,
+)
 from billing_pipeline.engine.managed_services.rates import effective_rates
 from billing_pipeline.engine.managed_services.tables import Book
 from billing_pipeline.engine.money import AMOUNT, cents
@@ -37,16 +49,19 @@ MONEY = (
     *COMPONENTS, "ticket_charge", "backup_charge", "backup_base_workstation", "backup_base_server", "overage_charge",
     "total",
 )  # fmt: skip
+PARTS = (*COMPONENTS, "ticket_charge", "backup_charge", "tax_charge")
+"""What a total is the sum of."""
 TICKET, BACKUP = "ticket", "backup"
 _ZERO = pl.lit("0").cast(AMOUNT)
-_DEFAULT = Policy()
+_DEFAULT, _OFF = Policy(), Options()
 
 
 @dataclass(frozen=True, slots=True)
 class Bills:
-    """bills: a row for each billable client, in account order: its plan, term, rates and where they came from, hours,
-    volumes, and MONEY (AMOUNT). lines: every charge behind them (charges.LINE), which sum to the total when components
-    are rounded. exceptions: account, name, reason of every other client. warnings: account, name, warning.
+    """bills: a row for each billable client, in account order: its invoice's number, plan, term, rates and where they
+    came from, hours, volumes, MONEY and tax_charge (AMOUNT). lines: every charge behind them (charges.LINE), which sum
+    to the total when components are rounded. exceptions: account, name, reason of every other client. warnings:
+    account, name, warning.
     """
 
     bills: pl.DataFrame
@@ -55,21 +70,31 @@ class Bills:
     warnings: pl.DataFrame
 
 
-def client_bills(book: Book, period: Period, policy: Policy = _DEFAULT) -> Bills:
-    """The bills of a period. Any subset of clients gives the same amounts as all of them."""
+def client_bills(book: Book, period: Period, policy: Policy = _DEFAULT, options: Options = _OFF) -> Bills:
+    """The bills of a period. Any subset of clients gives the same amounts as all of them.
+
+    options: what is off unless it is asked for; without them no amount is prorated or taxed.
+    """
     rates, exceptions = effective_rates(book, policy)
     devices = typed_devices(book, policy)
     charged = [device_lines(devices, rates), person_lines(book, rates, policy), item_lines(book, rates, period)]
-    lines = pl.concat(charged)
+    full, days = pl.concat(charged), service_days(rates, period)
+    lines = prorated(full, days) if options.prorate else full
     hours, backups = support_hours(book, rates, period, policy), backup_charges(devices, rates, policy)
-    bills = _totals(rates, lines, hours, backups, policy)
-    every = pl.concat([lines, *_summed_lines(bills)])
+    bills = with_tax(_totals(rates, lines, hours, backups, policy), options.tax_percent)
+    every = pl.concat([lines, *_summed_lines(bills), tax_lines(bills, options.tax_percent)])
+    warnings = [_warnings(bills, full, period), *([part_months(rates, days)] if options.prorate else [])]
     return Bills(
-        bills.drop("exact_ticket"),
-        every.sort("account", maintain_order=True),
+        bills.drop("exact_ticket").with_columns(pl.format("{}-{}", "account", pl.lit(period.compact)).alias("number")),
+        every.sort(in_order(bills["account"]), maintain_order=True),
         exceptions,
-        _warnings(bills, lines, period),
+        pl.concat(warnings).sort("account", maintain_order=True),
     )
+
+
+def in_order(accounts: pl.Series) -> pl.Expr:
+    """`account` by its place among the accounts, which hold each one once: sorting by it is faster than by text."""
+    return pl.col("account").cast(pl.Enum(accounts))
 
 
 def _totals(
@@ -84,7 +109,6 @@ def _totals(
         .join(hours, on="account", maintain_order="left")
         .join(backups, on="account", maintain_order="left")
         .with_columns(pl.col(*COMPONENTS).fill_null(_ZERO))
-        .with_columns(exact_ticket=pl.col("billable").cast(EXACT) * pl.col("per_hour_ticket_cost"))
     )
     priced = joined.with_columns(
         cents(pl.col("exact_ticket")).alias("ticket_charge"),
@@ -118,6 +142,7 @@ def _summed_lines(bills: pl.DataFrame) -> list[pl.DataFrame]:
         bills.filter(pl.col(quantity) > 0).select(
             "account",
             pl.lit(kind).alias("kind"),
+            NO_RECORD,
             pl.lit(name).alias("name"),
             pl.lit("").alias("type"),
             pl.col(amount).alias("amount"),
@@ -129,17 +154,23 @@ def _summed_lines(bills: pl.DataFrame) -> list[pl.DataFrame]:
 
 def _warnings(bills: pl.DataFrame, lines: pl.DataFrame, period: Period) -> pl.DataFrame:
     """What changes no amount but has to be looked at: account, name, warning."""
-    unlimited = (pl.col("support_level") == "Unlimited") & (pl.col("ticket_charge") > 0)
-    no_rate = (pl.col("billable") > 0) & (pl.col("per_hour_ticket_cost") == 0)
+    is_unlimited = pl.col("support_level") == "Unlimited"
+    unlimited = is_unlimited & (pl.col("ticket_charge") > 0)
+    no_rate = ~is_unlimited & (pl.col("billable") > 0) & (pl.col("per_hour_ticket_cost") == 0)
+    hours = cents(pl.col("billable"))
     found = [
         bills.filter(unlimited).select(
-            "account", "name", pl.lit("support is Unlimited, and hours are billed").alias("warning")
+            "account",
+            "name",
+            pl.format("support is Unlimited, and {} hours are billed: {}", hours, "ticket_charge").alias("warning"),
         ),
         bills.filter(no_rate).select(
-            "account", "name", pl.lit("hours are left to be paid at a rate of zero").alias("warning")
+            "account", "name", pl.format("{} hours are left to be paid at a rate of zero", hours).alias("warning")
         ),
         bills.filter(contract_end() < period.last).select(
-            "account", "name", pl.format("its contract ended on {}", contract_end()).alias("warning")
+            "account",
+            "name",
+            pl.format("its contract ended on {}; it is billed {}", contract_end(), "total").alias("warning"),
         ),
         costing_nothing(lines)
         .join(bills.select("account", "name"), on="account", maintain_order="left")
@@ -148,10 +179,19 @@ def _warnings(bills: pl.DataFrame, lines: pl.DataFrame, period: Period) -> pl.Da
             "name",
             pl.format("{}s of type {} at a rate of zero: {}", "kind", "type", "count").alias("warning"),
         ),
+        untyped(lines)
+        .join(bills.select("account", "name"), on="account", maintain_order="left")
+        .select(
+            "account",
+            "name",
+            pl.format(
+                "devices of no known type, billed as {}: {}, {} in all", pl.lit(DEFAULT_TYPE), "count", "amount"
+            ).alias("warning"),
+        ),
         unknown_types(lines).select(
             "account",
             "name",
             pl.format("is a device of unknown type '{}', which costs nothing", "type").alias("warning"),
         ),
     ]
-    return pl.concat(found).sort("account", maintain_order=True)
+    return pl.concat(found)

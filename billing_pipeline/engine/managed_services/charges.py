@@ -10,9 +10,10 @@ from billing_pipeline.engine.managed_services.tables import TYPES, Book
 from billing_pipeline.engine.money import AMOUNT
 from billing_pipeline.engine.period import Period
 
-LINE = ("account", "kind", "name", "type", "amount", "source")
+LINE = ("account", "kind", "record", "name", "type", "amount", "source")
 DEVICE, PERSON, ITEM = "device", "user", "item"
 DEFAULT_TYPE = "Workstation"
+NO_RECORD = pl.lit(None, pl.String).alias("record")  # of a line that is of the whole client, or of the book
 _ZERO = pl.lit("0").cast(AMOUNT)
 _UNITS = {"Workstation": "workstation", "Server": "server", "VM": "vm", "Switch": "switch", "Firewall": "firewall"}
 
@@ -52,6 +53,7 @@ def device_lines(devices: pl.DataFrame, rates: pl.DataFrame) -> pl.DataFrame:
     return priced.select(
         "account",
         pl.lit(DEVICE).alias("kind"),
+        pl.col("device_id").alias("record"),
         "name",
         pl.col("effective").alias("type"),
         pl.coalesce(own, *by_unit, _ZERO).cast(AMOUNT).alias("amount"),
@@ -91,6 +93,7 @@ def person_lines(book: Book, rates: pl.DataFrame, policy: Policy) -> pl.DataFram
     return typed.select(
         "account",
         pl.lit(PERSON).alias("kind"),
+        pl.col("person_id").alias("record"),
         name,
         pl.col("effective").alias("type"),
         cost.cast(AMOUNT).alias("amount"),
@@ -126,12 +129,20 @@ def item_lines(book: Book, rates: pl.DataFrame, period: Period) -> pl.DataFrame:
         )
         .filter(pl.col("amount").is_not_null())
     )
-    return due.select("account", pl.lit(ITEM).alias("kind"), "name", "type", "amount", pl.lit("item").alias("source"))
+    return due.select(
+        "account", pl.lit(ITEM).alias("kind"), NO_RECORD, "name", "type", "amount", pl.lit("item").alias("source")
+    )
 
 
 def unknown_types(lines: pl.DataFrame) -> pl.DataFrame:
     """The devices whose type is none of TYPES: they cost nothing, which somebody has to look at."""
     return lines.filter((pl.col("kind") == DEVICE) & ~pl.col("type").is_in(TYPES))
+
+
+def untyped(lines: pl.DataFrame) -> pl.DataFrame:
+    """Devices whose source gave no type that is known: account, count, amount they are billed with by default."""
+    mine = (pl.col("kind") == DEVICE) & (pl.col("source") == "default")
+    return lines.filter(mine).group_by("account").agg(pl.len().alias("count"), pl.col("amount").sum()).sort("account")
 
 
 def costing_nothing(lines: pl.DataFrame) -> pl.DataFrame:

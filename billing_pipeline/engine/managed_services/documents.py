@@ -4,8 +4,8 @@ Numbers are read as decimals (`parse_float=Decimal`), so that no amount is ever 
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 import polars as pl
@@ -125,7 +125,8 @@ class _Reader:
         if not record:
             return _frame([], tables.SETTINGS)
         plan = record.get("billing_plan") if record.get("override_billing_plan_enabled") else None
-        row: dict[str, Any] = {"account": account, "plan": plan}
+        support = record.get("support_level") if record.get("override_support_level_enabled") else None
+        row: dict[str, Any] = {"account": account, "plan": plan, "support_level": support}
         for name, flag in _FLAGS.items():
             enabled = record.get(f"override_{flag}_enabled")
             row[name] = self.number(record, name, "client_override") if enabled else None
@@ -227,7 +228,8 @@ class _Reader:
                         "entry_id": str(ticket.get("ticket_id")),
                         "ticket": ticket.get("ticket_number"),
                         "at": moment,
-                        "hours": hours,
+                        "month": moment.date().replace(day=1),
+                        "worked": None if hours is None else _worked(hours),
                         "billable": ticket.get("billable", True) is not False,
                     }
                 )
@@ -299,6 +301,11 @@ class _Reader:
             if value is not None and value in seen:
                 self.problems.append(Problem("stands there twice", cell=f"{place}.id", value=value))
             seen.add(str(value))
+
+
+def _worked(hours: Decimal) -> timedelta:
+    """Decimal hours in whole milliseconds: a third of an hour that was cut somewhere is 20 minutes again."""
+    return timedelta(milliseconds=int((hours * 3_600_000).quantize(Decimal(1), ROUND_HALF_UP)))
 
 
 def _frame(rows: list[dict[str, Any]], schema: Schema) -> pl.DataFrame:

@@ -7,22 +7,23 @@ from datetime import timedelta
 
 import polars as pl
 
-from billing_pipeline.engine.managed_services.backups import TERABYTE
-from billing_pipeline.engine.managed_services.bills import Bills
+from billing_pipeline.engine.managed_services.bills import Bills, in_order
 from billing_pipeline.engine.managed_services.charges import DEVICE, ITEM, PERSON
+from billing_pipeline.engine.managed_services.exact import terabytes
+from billing_pipeline.engine.managed_services.proration import TAX
 from billing_pipeline.engine.money import cents
 from billing_pipeline.engine.period import Period
 
 COLUMNS = (
     "InvoiceNo", "Customer", "InvoiceDate", "DueDate", "Item(Product/Service)", "Description", "Qty", "Rate", "Amount",
 )  # fmt: skip
-_DUE = timedelta(days=30)
+DUE_AFTER = timedelta(days=30)  # the last day of the month
 _ONE = pl.lit("1")
 _CALLED = {PERSON: "User", DEVICE: "Asset"}
 
 
 def invoice_rows(found: Bills, period: Period) -> pl.DataFrame:
-    """account, then COLUMNS (texts, Amount AMOUNT): clients by account; users, devices, backup, labour, items.
+    """account, then COLUMNS (texts, Amount AMOUNT): clients by account; users, devices, backup, labour, items, tax.
 
     Users and devices that cost nothing are left out. The rows of a client sum to its total.
     """
@@ -33,7 +34,7 @@ def invoice_rows(found: Bills, period: Period) -> pl.DataFrame:
         pl.when(pl.col(name) != 0).then(pl.format("{}{}", pl.lit(text), _text(name))) for text, name in bases.items()
     ]
     overage = pl.when(pl.col("overage_charge") != 0).then(
-        pl.format("Overage: {} TB @ ${}", _terabytes(), _text("overage_charge"))
+        pl.format("Overage: {} TB @ ${}", terabytes(), _text("overage_charge"))
     )
     description = pl.concat_str(*said, overage, separator=", ", ignore_nulls=True)
     backup = bills.filter(pl.col("backup_charge") != 0).select(
@@ -52,12 +53,13 @@ def invoice_rows(found: Bills, period: Period) -> pl.DataFrame:
         backup,
         labour,
         _items(found.lines, "Custom Charge", "{} ({})"),
+        _tax(found.lines),
     ]
     return _numbered(groups, bills, period)
 
 
 def accounting_rows(found: Bills, period: Period) -> pl.DataFrame:
-    """The same for the accounting system: users and devices whatever they cost, items, labour, three for backup."""
+    """The same for the accounting system: users and devices at any cost, items, labour, three for backup, tax."""
     bills = found.bills
     labour = bills.filter(pl.col("ticket_charge") != 0).select(
         "account",
@@ -75,11 +77,12 @@ def accounting_rows(found: Bills, period: Period) -> pl.DataFrame:
                 "backup_base_workstation",
             ),
             (pl.lit("Server Backup Base Fee"), _text("servers"), "backup_base_fee_server", "backup_base_server"),
-            (pl.format("Storage Overage ({} TB)", _terabytes()), _terabytes(), "backup_per_tb_fee", "overage_charge"),
+            (pl.format("Storage Overage ({} TB)", terabytes()), terabytes(), "backup_per_tb_fee", "overage_charge"),
         )
     ]
     items = _items(found.lines, "Custom Services", "Custom Item: {} ({})")
-    return _numbered([_each(found.lines, PERSON), _each(found.lines, DEVICE), items, labour, *backup], bills, period)
+    people, devices = _each(found.lines, PERSON), _each(found.lines, DEVICE)
+    return _numbered([people, devices, items, labour, *backup, _tax(found.lines)], bills, period)
 
 
 def _each(lines: pl.DataFrame, kind: str) -> pl.DataFrame:
@@ -92,6 +95,11 @@ def _each(lines: pl.DataFrame, kind: str) -> pl.DataFrame:
 def _items(lines: pl.DataFrame, item: str, text: str) -> pl.DataFrame:
     said = pl.format(text, pl.col("name").fill_null(""), "type")
     return lines.filter(pl.col("kind") == ITEM).select("account", *_row(item, said, _ONE, "amount", "amount"))
+
+
+def _tax(lines: pl.DataFrame) -> pl.DataFrame:
+    said = pl.format("{} ({})", "name", "type")
+    return lines.filter(pl.col("kind") == TAX).select("account", *_row("Tax", said, _ONE, "amount", "amount"))
 
 
 def _row(item: str, description: pl.Expr, quantity: pl.Expr, rate: str, amount: str) -> list[pl.Expr]:
@@ -108,14 +116,15 @@ def _numbered(groups: list[pl.DataFrame], bills: pl.DataFrame, period: Period) -
     """The groups of every client, one after the other, under its invoice's number and dates."""
     ordered = pl.concat([group.with_columns(pl.lit(place).alias("place")) for place, group in enumerate(groups)])
     named = ordered.join(
-        bills.select("account", pl.col("name").fill_null("").alias("Customer")), on="account", maintain_order="left"
+        bills.select("account", pl.col("name").fill_null("").alias("Customer"), pl.col("number").alias("InvoiceNo")),
+        on="account",
+        maintain_order="left",
     )
     return (
-        named.sort("account", "place", maintain_order=True)
+        named.sort(in_order(bills["account"]), "place", maintain_order=True)
         .with_columns(
-            pl.format("{}-{}", "account", pl.lit(period.compact)).alias("InvoiceNo"),
             pl.lit(f"{period.last}").alias("InvoiceDate"),
-            pl.lit(f"{period.last + _DUE}").alias("DueDate"),
+            pl.lit(f"{period.last + DUE_AFTER}").alias("DueDate"),
         )
         .select("account", *COLUMNS)
     )
@@ -131,13 +140,3 @@ def _two(value: pl.Expr) -> pl.Expr:
 
 def _text(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.String)
-
-
-def _terabytes() -> pl.Expr:
-    """The volume above what is included, in TB with two decimals: it is kept in hundredths of bytes."""
-    hundredths = (pl.col("overage_bytes") * 2 + TERABYTE) // (2 * TERABYTE)
-    return (
-        (hundredths.cast(pl.Decimal(38, 4)) / pl.lit(100).cast(pl.Decimal(38, 0)))
-        .cast(pl.Decimal(38, 2))
-        .cast(pl.String)
-    )

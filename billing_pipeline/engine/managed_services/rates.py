@@ -15,10 +15,10 @@ _ZERO, _ONE = pl.lit("0").cast(AMOUNT), pl.lit("1").cast(AMOUNT)
 
 
 def effective_rates(book: Book, policy: Policy) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The billable clients with RATES and PREPAID (AMOUNT), `support_level`, and for each rate `<rate>_from` (plan,
-    client); and the others: account, name, reason.
+    """The billable clients with RATES and PREPAID (AMOUNT), `support_level`, `valid_from` (of the plan's row), and for
+    each rate `<rate>_from` (plan, client); and the others: account, name, reason.
     """
-    settings = book.settings.rename({name: f"own_{name}" for name in ("plan", *RATES, *PREPAID)})
+    settings = book.settings.rename({name: f"own_{name}" for name in ("plan", "support_level", *RATES, *PREPAID)})
     clients = book.clients.join(settings, on="account", how="left", maintain_order="left").with_columns(
         pl.coalesce(
             pl.when(pl.col("own_plan") != "").then("own_plan"), pl.col("plan").str.strip_chars(), pl.lit("")
@@ -56,9 +56,16 @@ def effective_rates(book: Book, policy: Policy) -> tuple[pl.DataFrame, pl.DataFr
             .alias(f"{name}_from")
             for name in RATES
         ),
-        pl.col("support_level").fill_null("Billed Hourly"),
+        pl.coalesce("own_support_level", "support_level", pl.lit("Billed Hourly")).alias("support_level"),
     )
-    columns = [*book.clients.columns, "support_level", *RATES, *PREPAID, *(f"{name}_from" for name in RATES)]
+    columns = [
+        *book.clients.columns,
+        "valid_from",
+        "support_level",
+        *RATES,
+        *PREPAID,
+        *(f"{name}_from" for name in RATES),
+    ]
     return priced.select(columns), judged.filter(pl.col("reason").is_not_null()).select("account", "name", "reason")
 
 

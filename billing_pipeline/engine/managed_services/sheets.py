@@ -67,7 +67,9 @@ SHEETS = (
         ),
         (Column("support_level"), *_money(*RATES)),
     ),
-    Sheet("settings", "Client rates", (_ACCOUNT,), (Column("plan"), *_money(*RATES, *PREPAID))),
+    Sheet(
+        "settings", "Client rates", (_ACCOUNT,), (Column("plan"), Column("support_level"), *_money(*RATES, *PREPAID))
+    ),
     Sheet("device_overrides", "Device overrides", _SOURCE, (_DEVICE_TYPE, _COST)),
     Sheet("person_overrides", "User overrides", _SOURCE, (_PERSON_TYPE, _COST)),
     Sheet("manual_devices", "Manual devices", (_ACCOUNT, _NAME), (_DEVICE_TYPE, _COST, Column("notes"))),
@@ -84,6 +86,16 @@ SHEETS = (
             Column("yearly_fee", "money", negative=True),
             Column("yearly_bill_month", "whole", bounds=(1, 12)),
         ),
+    ),
+    Sheet(
+        "plan_features",
+        "Plan features",
+        (
+            Column("plan", required=True),
+            Column("term", required=True, choices=TERMS),
+            Column("feature", required=True),
+        ),
+        (Column("value", required=True),),
     ),
     Sheet("features", "Features", (_ACCOUNT, Column("feature", required=True)), (Column("value", required=True),)),
     Sheet(

@@ -1,6 +1,7 @@
 """Declared shapes of what a bill is made of: clients, plans, settings, devices, people, time, items. One row each.
 
-Rates and fees have two decimals, hours eight, volumes are whole bytes. Times are UTC. Source: spec 1; decision 18.
+Rates and fees have two decimals, worked time is whole milliseconds, volumes are whole bytes. Times are UTC. Source:
+spec 1; decision 18.
 """
 
 from dataclasses import dataclass, fields
@@ -10,8 +11,9 @@ import polars as pl
 from billing_pipeline.engine.money import AMOUNT, RATE
 from billing_pipeline.engine.tables import Schema, conform
 
-HOURS = RATE
+HOURS = RATE  # as people read them
 UTC_TIME = pl.Datetime("us", "UTC")
+WORKED = pl.Duration("ms")  # whole: 20 minutes are a third of an hour, which no decimal is
 UNIT_RATES = (
     "per_user_cost", "per_workstation_cost", "per_server_cost", "per_vm_cost", "per_switch_cost", "per_firewall_cost",
     "per_hour_ticket_cost",
@@ -33,12 +35,14 @@ CLIENTS: Schema = {
 PLANS: Schema = {  # key: plan, term
     "plan": pl.String,
     "term": pl.String,
+    "valid_from": pl.Date,  # null in a document
     "support_level": pl.String,
     **dict.fromkeys(RATES, AMOUNT),  # null: 0.00, of backup_included_tb 1.00
 }
 SETTINGS: Schema = {  # key: account; a value is an override that is on, null is none
     "account": pl.String,
     "plan": pl.String,
+    "support_level": pl.String,
     **dict.fromkeys((*RATES, *PREPAID), AMOUNT),
 }
 DEVICES: Schema = {
@@ -60,12 +64,13 @@ PEOPLE: Schema = {
     "active": pl.Boolean,
 }
 PERSON_OVERRIDES: Schema = {"person_id": pl.String, "type": pl.String, "custom_cost": AMOUNT}
-ENTRIES: Schema = {  # dated time; each is billed in the period of its own date
+ENTRIES: Schema = {  # dated time
     "account": pl.String,
     "entry_id": pl.String,
     "ticket": pl.String,
     "at": UTC_TIME,
-    "hours": HOURS,
+    "month": pl.Date,  # the first day of the month it is billed in: that of its own date, a later one if that is closed
+    "worked": WORKED,
     "billable": pl.Boolean,
 }
 ITEMS: Schema = {

@@ -44,11 +44,12 @@ class Structure:
     blank: pl.Series | None  # ordinals (0 = first line after the header) that a CSV reader sees as empty rows
 
 
-def check_structure(blocks: Iterable[bytes], name: str) -> Structure:
+def check_structure(blocks: Iterable[bytes], name: str, *, rows_expected: bool = True) -> Structure:
     """The structure of a CSV file given as consecutive blocks of bytes; InputError names file, line and column.
 
-    Refused: no bytes, no rows, bytes that are not UTF-8, headers that are empty or collide after normalisation, rows
-    with more or fewer fields than the header, a quote that is never closed. Source: decision 5, spec 1.3 (Q8, Q9).
+    Refused: no bytes, no rows where they are expected, bytes that are not UTF-8, headers that are empty or collide
+    after normalisation, rows with more or fewer fields than the header, a quote that is never closed. Source: decision
+    5, spec 1.3 (Q8, Q9).
     """
     scan = _Scan(name)
     digest = hashlib.sha256()
@@ -63,7 +64,7 @@ def check_structure(blocks: Iterable[bytes], name: str) -> Structure:
         raise InputError(Problem("is empty (0 bytes); is the export still being written?", file=name))
     scan.finish()
     lines, blank = scan.places()
-    if scan.records == 0:
+    if scan.records == 0 and rows_expected:
         raise InputError(Problem("has a header but no rows; is the export still being written?", file=name))
     return Structure(name, digest.hexdigest(), size, scan.header, scan.columns, scan.records, scan.quoted, lines, blank)
 

@@ -1,6 +1,6 @@
 """The bill of many clients at once: rates, hours, volumes, items, and who is not billed and why."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -47,7 +47,8 @@ def person(number: int = 1, **more: Any) -> dict[str, Any]:
 
 def entry(hours: object, day: int = 10, month: int = 9, year: int = 2025, **more: Any) -> dict[str, Any]:
     at = datetime(year, month, day, tzinfo=UTC)
-    return {"account": "A", "entry_id": f"{at:%Y%m%d}-{hours}", "at": at, "hours": hours, "billable": True} | more
+    worked = {"month": at.date().replace(day=1), "worked": timedelta(hours=float(str(hours)))}
+    return {"account": "A", "entry_id": f"{at:%Y%m%d}-{hours}", "at": at, **worked, "billable": True} | more
 
 
 def billed(policy: Policy = Policy(), period: Period = SEPTEMBER, **rows: list[dict[str, Any]]) -> Bills:  # noqa: B008
@@ -139,11 +140,16 @@ def test_people_are_paid_unless_inactive_overridden_or_entered_otherwise() -> No
     assert money(billed(Policy(billable_contacts="all"), people=people, person_overrides=overrides)) == "52.77"
 
 
-def test_hours_belong_to_the_month_of_their_own_date_half_open() -> None:
-    last = datetime(2025, 9, 30, 23, 59, 59, 999_999, tzinfo=UTC)
-    next_month = datetime(2025, 10, 1, tzinfo=UTC)
-    found = billed(entries=[entry(1, at=last), entry(2, at=next_month), entry(4, 1), entry(8, 31, 8)])
+def test_hours_are_billed_in_the_month_they_belong_to_and_in_no_other() -> None:
+    found = billed(entries=[entry(1), entry(2, month=10), entry(4, 1), entry(8, 31, 8)])
     assert (str(found.bills["worked"][0]), money(found)) == ("5.00000000", "750.00")
+
+
+def test_twenty_minutes_three_times_are_an_hour_to_the_cent() -> None:
+    plan = GOLD | {"per_hour_ticket_cost": "33.33"}
+    entries = [entry(1, day, worked=timedelta(minutes=minutes)) for day, minutes in ((1, 20), (2, 20), (3, 50))]
+    found = billed(plans=[plan], entries=entries)
+    assert money(found) == "50.00", "1.5 hours are 49.995; as decimals of eight places they would be 49.99"
 
 
 def prepaid(policy: Policy, monthly: object, yearly: object, *entries: dict[str, Any], **more: Any) -> str:
@@ -239,17 +245,19 @@ def test_credits_may_exceed_charges() -> None:
 
 def test_unlimited_support_with_hours_and_hours_at_no_rate_are_warned_of() -> None:
     unlimited = billed(plans=[GOLD | {"support_level": "Unlimited"}], entries=[entry(1)])
-    assert unlimited.warnings["warning"].to_list() == ["support is Unlimited, and hours are billed"]
+    own = billed(settings=[{"account": "A", "support_level": "Unlimited"}], entries=[entry(1)])
+    assert own.warnings.equals(unlimited.warnings), "a client's own level counts before its plan's"
+    assert unlimited.warnings["warning"].to_list() == ["support is Unlimited, and 1.00 hours are billed: 150.00"]
     free = billed(plans=[GOLD | {"per_hour_ticket_cost": "0"}], entries=[entry(1)])
-    assert free.warnings["warning"].to_list() == ["hours are left to be paid at a rate of zero"]
+    assert free.warnings["warning"].to_list() == ["1.00 hours are left to be paid at a rate of zero"]
 
 
 @pytest.mark.parametrize(
     ("days", "told"),
     [
-        ({"contract_end": date(2025, 9, 29)}, ["its contract ended on 2025-09-29"]),
+        ({"contract_end": date(2025, 9, 29)}, ["its contract ended on 2025-09-29; it is billed 15.00"]),
         ({"contract_end": date(2025, 9, 30)}, []),
-        ({"contract_start": date(2024, 9, 30)}, ["its contract ended on 2025-09-29"]),
+        ({"contract_start": date(2024, 9, 30)}, ["its contract ended on 2025-09-29; it is billed 15.00"]),
         ({"contract_start": date(2024, 10, 1)}, []),
         ({"contract_start": date(2020, 1, 1), "contract_end": date(2026, 1, 1)}, []),
         ({}, []),
