@@ -1,0 +1,17 @@
+"""How an installation bills its clients beside what plans say: where months begin, how much may be gone at once."""
+
+from decimal import Decimal
+
+import dagster as dg
+
+
+class ClientRules(dg.ConfigurableResource["ClientRules"]):
+    """`zone`: where months begin. `largest_drop`: share of a listing, as text. `overlap_hours`: of ticket pulls."""
+
+    zone: str = "UTC"
+    largest_drop: str = "0.2"
+    overlap_hours: int = 48
+
+    @property
+    def drop(self) -> Decimal:
+        return Decimal(self.largest_drop)
