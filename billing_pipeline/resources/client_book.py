@@ -89,5 +89,11 @@ def changes_of(connection: sa.Connection, sheet: str = "") -> list[Change]:
     return [Change(**{name: row._mapping[name] for name in names}) for row in rows]
 
 
+def changes_since(connection: sa.Connection, at: datetime) -> int:
+    """How many values were changed after a time."""
+    found = sa.select(sa.func.count()).select_from(client_changes).where(client_changes.c.at > at)
+    return int(connection.execute(found).scalar_one())
+
+
 def _key(sheet: Sheet, row: Row) -> str:
     return " | ".join(str(row[column.name]) for column in sheet.key)
