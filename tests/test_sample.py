@@ -63,11 +63,18 @@ def needs_review(rows: list[Row], month: Period) -> Counter[str]:
     return +found
 
 
-def test_the_book_is_a_folder_of_six_usage_files_and_the_rules(book: SampleBook) -> None:
+def test_the_book_is_a_folder_of_six_usage_files_the_rules_and_the_clients(book: SampleBook) -> None:
     assert book.months == tuple(Period(2026, month) for month in range(1, 7))
     assert [path.name for path in book.usage_files] == [f"2026.{month:02d}_usage_export.csv" for month in range(1, 7)]
+    assert sorted(book.inputs_dir.iterdir()) == sorted([*book.usage_files, book.rules_file, book.clients_dir])
+    assert (book.rules_file.name, book.clients_dir.name) == ("gep_billing_rules.xlsx", "clients")
+
+
+def test_the_clients_may_lie_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    book = write_sample(tmp_path / "usage", clients=tmp_path / "clients")
+    assert book.clients_dir == tmp_path / "clients"
     assert sorted(book.inputs_dir.iterdir()) == sorted([*book.usage_files, book.rules_file])
-    assert book.rules_file.name == "gep_billing_rules.xlsx"
+    assert (tmp_path / "clients" / "companies.csv").is_file()
 
 
 def test_the_bytes_are_the_same_every_time(book: SampleBook, tmp_path: Path) -> None:
@@ -82,7 +89,7 @@ def test_writing_into_the_same_folder_again_changes_nothing(tmp_path: Path) -> N
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert write_sample(tmp_path) == book
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert sorted(tmp_path.iterdir()) == sorted([*book.usage_files, book.rules_file])
+    assert sorted(tmp_path.iterdir()) == sorted([*book.usage_files, book.rules_file, book.clients_dir])
 
 
 def test_usage_is_plain_utf8_csv_with_the_columns_of_the_export(book: SampleBook) -> None:
@@ -198,8 +205,9 @@ def test_every_minimum_has_a_start_month(sheets: dict[str, list[tuple[object, ..
 def test_progress_names_every_file(tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     book = write_sample(tmp_path, lambda *step: seen.append(step))
-    names = [path.name for path in (*book.usage_files, book.rules_file)]
-    assert seen == [(name, number, 7) for number, name in enumerate(names, start=1)]
+    listings = ["companies.csv", "contacts.csv", "devices.csv", "backup_volumes.csv", "time_entries.csv"]
+    names = [*(path.name for path in (*book.usage_files, book.rules_file)), *listings, "client_book.xlsx"]
+    assert seen == [(name, number, 13) for number, name in enumerate(names, start=1)]
 
 
 def test_a_file_is_refused_as_folder(tmp_path: Path) -> None:
