@@ -18,12 +18,18 @@ WHOLE_DIGITS = 10  # quantities and rates stay below 10^10, as NetSuite's do
 
 @dataclass(frozen=True, slots=True)
 class NumberForm:
-    """What a column of numbers allows: how many decimals, a sign below zero, an open-ended `5+`."""
+    """What a column of numbers allows: how many decimals, a sign below zero, an open-ended `5+`.
+
+    parentheses: `(5)` is -5. rounded: further decimals are rounded half away from zero, not refused; for numbers that
+    come from a spreadsheet's binary floats, as 0.30000000000000004.
+    """
 
     decimals: int
     dtype: DataType
     negative: bool = False
     open_ended: bool = False
+    parentheses: bool = False
+    rounded: bool = False
 
 
 COUNT = NumberForm(decimals=4, dtype=QUANTITY, negative=True)
@@ -37,6 +43,8 @@ NOT_A_DATE = "is not a date (accepted: YYYY-MM-DD, M/D/YY, M/D/YYYY, an Excel se
 NOT_A_MONTH = "is not a month (accepted: YYYY-MM, YYYY.MM, YYYY/MM, YYYYMM or a date)"
 
 _NUMBER = r"^(\$?[+-]?|[+-]\$)([0-9]{1,3}(?:,[0-9]{3})+|[0-9]*)(?:\.([0-9]*))?(\+?)$"
+_PARENTHESES = r"^\(\s*(\$?[0-9.,]+)\s*\)$"
+_FINE = pl.Decimal(38, 18)  # before it is rounded; what is finer is cut
 _SERIAL = r"^([0-9]{4,6})(?:\.[0-9]*)?$"
 _ISO = (
     r"^([0-9]{4})-([0-9]{2})-([0-9]{2})"
@@ -113,8 +121,9 @@ def month_day_year(day: pl.Expr) -> pl.Expr:
 
 
 def _numbers(text: pl.Series, form: NumberForm) -> pl.DataFrame:
+    plain = text.str.strip_chars()
     parts = (
-        pl.DataFrame({"text": text.str.strip_chars()})
+        pl.DataFrame({"text": plain.str.replace(_PARENTHESES, "-${1}") if form.parentheses else plain})
         .with_columns(pl.col("text").str.extract_groups(_NUMBER).alias("parts"))
         .select(
             "text",
@@ -137,15 +146,18 @@ def _numbers(text: pl.Series, form: NumberForm) -> pl.DataFrame:
         .then(pl.lit(NEGATIVE))
         .when(pl.col("whole").str.len_bytes() > WHOLE_DIGITS)
         .then(pl.lit(TOO_LARGE))
-        .when(pl.col("fraction").str.len_bytes() > form.decimals)
+        .when(pl.lit(not form.rounded) & (pl.col("fraction").str.len_bytes() > form.decimals))
         .then(pl.lit(f"has more than {form.decimals} decimals"))
     )
     canonical = pl.format(
-        "{}{}.{}", pl.when(minus).then(pl.lit("-")).otherwise(pl.lit("")), _or_zero("whole"), _or_zero("fraction")
+        "{}{}.{}",
+        pl.when(minus).then(pl.lit("-")).otherwise(pl.lit("")),
+        _or_zero("whole"),
+        _or_zero("fraction").str.slice(0, 18),
     )
+    number = pl.when(pl.col("problem").is_null() & (pl.col("text") != "")).then(canonical).cast(_FINE)
     return parts.with_columns(problem.alias("problem")).select(
-        pl.when(pl.col("problem").is_null() & (pl.col("text") != "")).then(canonical).cast(form.dtype).alias("value"),
-        "problem",
+        number.round(form.decimals, mode="half_away_from_zero").cast(form.dtype).alias("value"), "problem"
     )
 
 

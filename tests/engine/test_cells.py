@@ -141,6 +141,27 @@ def test_a_price_keeps_eight_decimals_and_a_count_four() -> None:
     assert parse_numbers(pl.Series(["1"]), COUNT).schema["value"] == pl.Decimal(18, 4)
 
 
+MONEY = NumberForm(decimals=2, dtype=pl.Decimal(18, 2), negative=True, parentheses=True, rounded=True)
+
+
+@pytest.mark.parametrize(("text", "value"), [("(5)", "-5"), ("($1,200.50)", "-1200.5"), ("( 5 )", "-5"), ("(0)", "0")])
+def test_parentheses_are_negative_where_a_column_allows_them(text: str, value: str) -> None:
+    assert number(text, MONEY) == (Decimal(value), None)
+
+
+@pytest.mark.parametrize("text", ["(-5)", "-(5)", "(5", "5)", "((5))", "()", "(.)", "(5)%"])
+def test_other_parentheses_are_a_problem_there_too(text: str) -> None:
+    assert number(text, MONEY) == (None, NOT_A_NUMBER)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("170.52000000000001", "170.52"), ("0.005", "0.01"), ("-0.005", "-0.01"), ("0.00499999999999999999999", "0")],
+)
+def test_further_decimals_are_rounded_half_away_from_zero_where_a_column_allows_it(text: str, value: str) -> None:
+    assert number(text, MONEY) == (Decimal(value), None)
+
+
 def test_one_bad_cell_does_not_disturb_its_neighbours() -> None:
     texts = pl.Series(["5", "5%", None, "1,200", "5%", "-2", "", "5.5"])
     assert parse_numbers(texts, COUNT).rows() == [
