@@ -15,8 +15,11 @@ _BLOCK = 1 << 20
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, as hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:  # hashlib.file_digest makes a large buffer for each of many small files
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def blocks_of(path: Path) -> Iterator[bytes]:

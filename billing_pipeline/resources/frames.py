@@ -13,6 +13,8 @@ import polars as pl
 from billing_pipeline.resources.leases import MonthWriter
 from billing_pipeline.resources.storage import LocalStorage, Storage, open_storage
 
+LATEST = "latest"  # of an asset that has no months
+
 
 class FrameIOManager(dg.ConfigurableIOManager):
     """Stores DataFrames and LazyFrames as Parquet; an input annotated LazyFrame is scanned, otherwise read.
@@ -71,4 +73,5 @@ def stored_frame(frames: Storage, name: str) -> Path:
 
 
 def _name(context: Any) -> str:
-    return frame_name("/".join(context.asset_key.path), context.asset_partition_key)
+    period = context.asset_partition_key if context.has_asset_partitions else LATEST
+    return frame_name("/".join(context.asset_key.path), period)

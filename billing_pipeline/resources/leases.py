@@ -97,7 +97,7 @@ class MonthWriter(dg.ConfigurableResource["MonthWriter"]):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["MonthWriter"]:
         tags = context.run.tags if context.run else {}
-        if PARTITION not in tags:
+        if PARTITION not in tags and WRITER not in tags:
             yield self
             return
         name = tags.get(WRITER) or month_lease(BILLING, Period.parse(tags[PARTITION]))

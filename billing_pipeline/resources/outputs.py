@@ -70,6 +70,15 @@ class OutputFiles(RunSets):
         """Whether the frame of an asset and month is stored."""
         return bool(self._frames.existing([frame_name(asset, period.key)]))
 
+    def last_frame_month(self, asset: str, period: Period) -> Period | None:
+        """The month, or the last one before it, of which the frame of an asset is stored."""
+        try:
+            stored = self._frames.below(asset).listing()
+        except FileNotFoundError:
+            return None
+        months = [Period.parse(file.name.removesuffix(".parquet")) for file in stored if file.name.endswith(".parquet")]
+        return max((month for month in months if month <= period), default=None)
+
     def frame_path(self, asset: str, period: Period) -> Path:
         """A path on this machine to read the stored frame of an asset and month at; FileNotFoundError without one."""
         return stored_frame(self._frames, frame_name(asset, period.key))
@@ -77,6 +86,10 @@ class OutputFiles(RunSets):
     def address(self, name: str) -> str:
         """The path or URL of a named file, for people."""
         return self.storage.address(name)
+
+    def named_exists(self, name: str) -> bool:
+        """Whether a named file is there."""
+        return bool(self.storage.existing([name]))
 
     def write_named(self, name: str, content: bytes) -> str:
         """Write one file into the storage, whole; its address."""

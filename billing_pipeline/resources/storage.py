@@ -146,11 +146,13 @@ class LocalStorage:
         folder.mkdir(parents=True, exist_ok=True)
         staged = _Copies(folder, [])
         try:
-            for number, (name, source) in enumerate(files.items()):
-                self._path(name).parent.mkdir(parents=True, exist_ok=True)
+            targets = [self._path(name) for name in files]
+            for parent in {target.parent for target in targets}:
+                parent.mkdir(parents=True, exist_ok=True)
+            for number, (source, target) in enumerate(zip(files.values(), targets, strict=True)):
                 temporary = folder / f"{number}.part"
                 shutil.copyfile(source, temporary)
-                staged.pairs.append((temporary, self._path(name)))
+                staged.pairs.append((temporary, target))
         except BaseException:
             staged.discard()
             raise

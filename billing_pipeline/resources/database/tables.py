@@ -172,3 +172,42 @@ client_changes = sa.Table(  # append-only: every value that was changed
     sa.Column("reason", sa.String, nullable=False, server_default=""),
     sa.Column("at", Utc, nullable=False),
 )
+
+client_invoices = sa.Table(  # append-only: accepted bills and credit notes as they were sent; no row ever changes
+    "client_invoices",
+    metadata,
+    sa.Column("number", sa.String, primary_key=True),
+    sa.Column("folded", sa.String, nullable=False, unique=True),  # number in lower case: unique whatever the case
+    sa.Column("kind", sa.String, nullable=False),  # invoice, credit_note
+    sa.Column("account", sa.String, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("period", sa.String, nullable=False, index=True),
+    sa.Column("revision", sa.Integer, nullable=False),  # 1, 2, ... of the invoices of an account and month
+    sa.Column("invoice_date", sa.Date, nullable=False),
+    sa.Column("due_date", sa.Date, nullable=False),
+    sa.Column("total", sa.String, nullable=False),
+    sa.Column("components", sa.JSON, nullable=False),  # amounts as texts
+    sa.Column("rows", sa.JSON, nullable=False),  # the lines behind them, every value as text
+    sa.Column("entries", sa.JSON, nullable=False),  # source, source id, milliseconds of the time it bills
+    sa.Column("inputs_sha256", sa.String, nullable=False),
+    sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("invoice_csv", sa.Text, nullable=False),
+    sa.Column("accounting_csv", sa.Text, nullable=False),
+    sa.Column("accepted_by", sa.String, nullable=False),
+    sa.Column("accepted_at", Utc, nullable=False),
+    sa.Column("notes", sa.String, nullable=False, server_default=""),
+    sa.Column("credits", sa.String, unique=True),  # of a credit note: the invoice, which is void by it
+    sa.Column("reason", sa.String, nullable=False, server_default=""),  # of a credit note
+    sa.UniqueConstraint("account", "period", "kind", "revision"),
+)
+
+client_billed_entries = sa.Table(  # time that an invoice bills which is not void: its key lets no entry be billed twice
+    "client_billed_entries",
+    metadata,
+    sa.Column("source", sa.String, primary_key=True),
+    sa.Column("source_id", sa.String, primary_key=True),
+    sa.Column("account", sa.String, nullable=False),
+    sa.Column("period", sa.String, nullable=False),  # of the invoice, not of the work
+    sa.Column("number", sa.String, nullable=False, index=True),
+    sa.Column("milliseconds", sa.BigInteger, nullable=False),
+)
