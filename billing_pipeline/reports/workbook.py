@@ -21,7 +21,16 @@ from openpyxl.utils import coordinate_to_tuple
 from xlsxturbo.types import SheetOptions
 
 from billing_pipeline.reports.sheet_cells import Value, check_columns, exact_cells, exact_value
-from billing_pipeline.reports.workbook_parts import FAST, PLAIN, Style, cell_format, finish, set_widths
+from billing_pipeline.reports.workbook_parts import (
+    FAST,
+    PLAIN,
+    Changes,
+    Style,
+    bare_sheets,
+    cell_format,
+    finish,
+    set_widths,
+)
 
 ROW_LIMIT = 1_048_576  # rows of one sheet, header included
 LINE_HEIGHT = 15  # points of a row of text
@@ -29,7 +38,7 @@ _STREAMED = 10_000  # rows of a workbook from which on they are streamed; then n
 _SHEET_BYTES = 3_500_000_000  # the library cannot write a sheet beyond 4 GiB of XML; this many, and a new one begins
 _CELL_BYTES = 60  # of XML around the value of a cell, at most
 
-_Band = tuple[pl.DataFrame, str, SheetOptions]
+Band = tuple[pl.DataFrame, str, SheetOptions]  # a frame, the sheet it stands on, how it looks
 
 
 HEADER = Style(bold=True, align="center", border="thin")
@@ -87,7 +96,7 @@ def write_workbook(path: Path, sheets: Sequence[Table | Page], *, row_limit: int
             check_columns(sheet.frame)
     pages = [page for sheet in sheets for page in _continued(sheet, row_limit)]
     names = [page.name for page, _ in pages]
-    _check_names(names)
+    check_names(names)
     streamed = sum(page.frame.height for page, _ in pages if isinstance(page, Table)) >= _STREAMED
     bands = [
         band
@@ -95,17 +104,22 @@ def write_workbook(path: Path, sheets: Sequence[Table | Page], *, row_limit: int
         for band in (_page(page, streamed) if isinstance(page, Page) else _table(page, note, streamed))
     ]
     bare = {number for number, (page, _) in enumerate(pages, 1) if isinstance(page, Page) and not page.gridlines}
+    save(path, bands, bare_sheets(bare), streamed=streamed)
+    return tuple(names)
+
+
+def save(path: Path, bands: Sequence[Band], changes: Changes, *, streamed: bool = False) -> None:
+    """Write a workbook of bands to `path`, replacing it whole or not at all. OSError with the path."""
     temporary = path.with_name(f".{uuid4().hex}.part")
     try:
         _write(bands, temporary, streamed)
-        finish(temporary, bare)
+        finish(temporary, changes)
         temporary.replace(path)
     except OSError as error:
         raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
-    return tuple(names)
 
 
 def continuation_name(name: str, number: int) -> str:
@@ -134,7 +148,8 @@ def _continued(sheet: Table | Page, row_limit: int) -> Iterator[tuple[Table | Pa
         yield piece, f"Continued on sheet {continuation_name(sheet.name, number + 1)}" if more else ""
 
 
-def _check_names(names: list[str]) -> None:
+def check_names(names: Sequence[str]) -> None:
+    """ValueError for sheet names Excel refuses."""
     for name in names:
         if not 1 <= len(name) <= 31 or set(name) & set("[]:*?/\\") or name.strip("'") != name or not name.isprintable():
             raise ValueError(f"{name!r} cannot name a sheet")
@@ -142,7 +157,7 @@ def _check_names(names: list[str]) -> None:
         raise ValueError(f"sheet names must be unique, and there must be one: {names}")
 
 
-def _write(bands: Sequence[_Band], path: Path, streamed: bool) -> None:
+def _write(bands: Sequence[Band], path: Path, streamed: bool) -> None:
     try:
         xlsxturbo.dfs_to_xlsx(bands, path, header=False, constant_memory=streamed, compression_level=FAST)
     except BaseException as error:
@@ -151,7 +166,7 @@ def _write(bands: Sequence[_Band], path: Path, streamed: bool) -> None:
         raise OSError(errno.EIO, f"while rows were streamed to a temporary file: {error}") from error
 
 
-def _table(table: Table, note: str, streamed: bool) -> Iterator[_Band]:
+def _table(table: Table, note: str, streamed: bool) -> Iterator[Band]:
     frame = table.frame
     widths = _widths(table)
     wraps = table.header.wrap and any(len(name) + 2 > width for name, width in zip(frame.columns, widths, strict=True))
@@ -162,7 +177,7 @@ def _table(table: Table, note: str, streamed: bool) -> Iterator[_Band]:
         sheet["row_heights"] = {0: 2 * LINE_HEIGHT}
     yield pl.DataFrame(), table.name, sheet
     header = replace(table.header, wrap=wraps)
-    yield _row(table.name, 0, [Cell(0, column, name, header) for column, name in enumerate(frame.columns)])
+    yield row_band(table.name, 0, [Cell(0, column, name, header) for column, name in enumerate(frame.columns)])
     cells = exact_cells(frame)
     columns = {name: str(index) for index, name in enumerate(frame.columns)}
     plain = {columns[name]: Style(number_format=form) for name, form in table.formats.items() if name in columns}
@@ -170,7 +185,7 @@ def _table(table: Table, note: str, streamed: bool) -> Iterator[_Band]:
         styles = plain | {columns[name]: style for name, style in marks.items()}
         yield cells.slice(start, rows), table.name, _look(start + 1, styles)
     if note:
-        yield _row(table.name, frame.height + 1, [Cell(frame.height + 1, 0, note, Style(italic=True))])
+        yield row_band(table.name, frame.height + 1, [Cell(frame.height + 1, 0, note, Style(italic=True))])
 
 
 def _runs(table: Table) -> Iterator[tuple[int, int, dict[str, Style]]]:
@@ -189,7 +204,7 @@ def _runs(table: Table) -> Iterator[tuple[int, int, dict[str, Style]]]:
         )
 
 
-def _page(page: Page, streamed: bool) -> Iterator[_Band]:
+def _page(page: Page, streamed: bool) -> Iterator[Band]:
     sheet: SheetOptions = {"column_widths": set_widths(page.widths)}
     if not streamed:
         sheet["row_heights"] = dict(page.heights)
@@ -199,7 +214,7 @@ def _page(page: Page, streamed: bool) -> Iterator[_Band]:
     for cell in cells.values():
         rows.setdefault(cell.row, []).append(cell)
     for row, placed in rows.items():
-        yield _row(page.name, row, placed)
+        yield row_band(page.name, row, placed)
     if page.merged and not streamed:
         yield pl.DataFrame(), page.name, _merged(page.merged, cells)
 
@@ -222,8 +237,8 @@ def _merged(ranges: Sequence[str], cells: Mapping[tuple[int, int], Cell]) -> She
     }
 
 
-def _row(sheet: str, row: int, cells: Sequence[Cell]) -> _Band:
-    """Cells of one row as a band."""
+def row_band(sheet: str, row: int, cells: Sequence[Cell]) -> Band:
+    """The cells of one row as a band."""
     values: list[str | int | float | bool | None] = [None] * (1 + max((cell.column for cell in cells), default=-1))
     for cell in cells:
         values[cell.column] = exact_value(cell.value)

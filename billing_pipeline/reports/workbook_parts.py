@@ -1,5 +1,5 @@
-"""What stands around the values of a workbook: styles and widths as the writing library (xlsxturbo) takes them, and the
-two things it has no option for, done in the finished file.
+"""What stands around the values of a workbook: styles and widths as the writing library (xlsxturbo) takes them, and
+what it has no option for, done in the finished file.
 
 What belongs here: nothing that knows a sheet's content (`workbook`) or a value (`sheet_cells`).
 """
@@ -15,14 +15,14 @@ from typing import BinaryIO, Literal, cast
 from xlsxturbo.types import ColumnFormat
 
 FAST = 1  # zlib level: half the time of level 6, a quarter more bytes
+Changes = Mapping[str, Sequence[tuple[bytes, bytes]]]  # by member of the package: patterns and what takes their place
 _CORE = "docProps/core.xml"  # where the library notes the time of writing
 _UNDATED = ((rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"2000-01-01T00:00:00Z"),)
-_BARE = (
+_AS_WIDE_AS_PAPER = (
     (rb"(?=<dimension )", b'<sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>'),
-    (rb"<sheetView ", b'<sheetView showGridLines="0" '),
     (rb"(<pageMargins [^>]*/>)", rb'\1<pageSetup orientation="landscape" fitToHeight="0"/>'),
 )
-_Changes = tuple[tuple[bytes, bytes], ...]  # patterns and what takes their place
+_BARE = (*_AS_WIDE_AS_PAPER, (rb"<sheetView ", b'<sheetView showGridLines="0" '))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,23 @@ def set_widths(widths: Sequence[float]) -> dict[int, float]:
     return {index: (7 * width - 5) / 7 for index, width in enumerate(widths)}
 
 
-def finish(path: Path, bare: Collection[int]) -> None:
-    """What the library has no option for: a fixed time of creation, and sheets (numbers from 1) without gridlines, as
-    wide as the paper when printed.
+def sheet_part(number: int) -> str:
+    """The member of the package that is a sheet, counted from 1."""
+    return f"xl/worksheets/sheet{number}.xml"
+
+
+def bare_sheets(numbers: Collection[int]) -> Changes:
+    """Changes that make sheets (numbers from 1) as wide as the paper when printed, without gridlines."""
+    return {sheet_part(number): _BARE for number in numbers}
+
+
+def finish(path: Path, more: Changes) -> None:
+    """What the library has no option for: a fixed time of creation, and `more` changes of members.
 
     The members before the first changed one stay where they are, the others move as they are: nothing is compressed
     again. A zip member is self-contained, so its bytes are valid at any place the directory names.
     """
-    changes = {f"xl/worksheets/sheet{number}.xml": _BARE for number in bare} | {_CORE: _UNDATED}
+    changes = {**more, _CORE: _UNDATED}
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=FAST) as package:
         members = package.infolist()
         first = next(index for index, member in enumerate(members) if member.filename in changes)
@@ -97,7 +106,7 @@ def finish(path: Path, bare: Collection[int]) -> None:
                 _append(package, member, content)
 
 
-def _content(package: zipfile.ZipFile, member: zipfile.ZipInfo, end: int, changes: Mapping[str, _Changes]) -> bytes:
+def _content(package: zipfile.ZipFile, member: zipfile.ZipInfo, end: int, changes: Changes) -> bytes:
     """The new text of a changed member, or all bytes of another one, which lie before `end`."""
     if member.filename in changes:
         content = package.read(member)

@@ -1,7 +1,12 @@
-"""Notices as messages: facts in, `text` and Slack's `blocks` out. Texts stand in `texts`, of accruals in `accruals`."""
+"""Notices as messages: facts in, `text` and Slack's `blocks` out.
+
+Texts stand in `texts`, those of accruals in `accruals`, of the audit in `audit` and `own_book`.
+"""
 
 from billing_pipeline.reports.notices.accruals import accrual_voided, accrued, varied
+from billing_pipeline.reports.notices.audit import audited
 from billing_pipeline.reports.notices.facts import ControlFacts, FailureFacts, MonthFacts
+from billing_pipeline.reports.notices.own_book import book_changed
 from billing_pipeline.reports.notices.pages import asset_page, run_page
 from billing_pipeline.reports.notices.texts import (
     FileKind,
@@ -27,7 +32,9 @@ __all__ = [
     "accrued",
     "adjusted",
     "asset_page",
+    "audited",
     "billed",
+    "book_changed",
     "deadline",
     "dismissed",
     "failed",

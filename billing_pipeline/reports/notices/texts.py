@@ -158,7 +158,8 @@ def failed(failure: FailureFacts) -> dict[str, Any]:
     """A run ended without a result."""
     month = failure.period
     if failure.input_at_fault:
-        todo = ["Correct what is listed and save the file under its name: a changed file is taken by itself."]
+        by_itself = " and save the file under its name: a changed file is taken by itself" if failure.attempt else ""
+        todo = [f"Correct what is listed{by_itself}."]
     elif failure.disk_full:
         todo = ["Make room on the disk, or let BILLING_OUTPUTS_DIR or BILLING_DATA_DIR name a larger one."]
     else:
