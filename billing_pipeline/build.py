@@ -1,13 +1,40 @@
 """The only place where the parts are put together; tests and the command line call it with other resources."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
 
-from billing_pipeline.assets import accruals, billing, publication, usage, variances
-from billing_pipeline.jobs import accrue_month, close_month, explain_variance, scan_month, tidy
+from billing_pipeline.assets import (
+    accruals,
+    audit,
+    billing,
+    managed_services,
+    own_book,
+    publication,
+    usage,
+    variances,
+    weekly,
+)
+from billing_pipeline.jobs import (
+    accrue_month,
+    audit_book,
+    bill_clients,
+    close_month,
+    explain_variance,
+    pull_inventory,
+    pull_tickets,
+    scan_month,
+    tidy,
+)
+from billing_pipeline.jobs import (
+    audit as audit_job,
+)
 from billing_pipeline.profile import Profile, load_profile
+from billing_pipeline.resources.audit_places import AuditPlacesResource
+from billing_pipeline.resources.client_sources import ClientSourcesResource
+from billing_pipeline.resources.client_terms import ClientRules
 from billing_pipeline.resources.database import DatabaseResource, sqlite_url
 from billing_pipeline.resources.estimation import Estimation
 from billing_pipeline.resources.frames import FrameIOManager
@@ -18,7 +45,9 @@ from billing_pipeline.resources.notices import notices_from
 from billing_pipeline.resources.outputs import Outputs
 from billing_pipeline.resources.retention import Retention
 from billing_pipeline.schedules.accruals import accrual_schedule
+from billing_pipeline.schedules.audit import audit_schedule, book_schedule
 from billing_pipeline.schedules.deadline_watch import deadline_watch_schedule
+from billing_pipeline.schedules.managed_services import client_schedules
 from billing_pipeline.schedules.tidy import tidy_daily
 from billing_pipeline.sensors.accruals import accruals_sensor
 from billing_pipeline.sensors.approvals import approvals_sensor
@@ -32,9 +61,31 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
     """The whole pipeline. `resources` replaces resources by name; the rest comes from the settings."""
     settings = load_settings()
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([usage, billing, publication, accruals, variances]),
-        asset_checks=[publication.control_checks, accruals.journal_checks, variances.bridge_sums_to_variance],
-        jobs=[close_month, scan_month, accrue_month, explain_variance, tidy],
+        assets=dg.load_assets_from_modules(
+            [usage, billing, publication, accruals, variances, managed_services, audit, own_book, weekly]
+        ),
+        asset_checks=[
+            publication.control_checks,
+            accruals.journal_checks,
+            variances.bridge_sums_to_variance,
+            managed_services.client_checks,
+            managed_services.nobody_is_left_out,
+            managed_services.accepted_bills_unchanged,
+            audit.sheets_are_covered,
+            audit.findings_are_unique,
+        ],
+        jobs=[
+            close_month,
+            scan_month,
+            accrue_month,
+            explain_variance,
+            pull_tickets,
+            pull_inventory,
+            bill_clients,
+            audit_job,
+            audit_book,
+            tidy,
+        ],
         sensors=[
             usage_files_sensor(settings),
             approvals_sensor(settings),
@@ -42,7 +93,14 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
             accruals_sensor(settings),
             outbox_sensor(settings),
         ],
-        schedules=[deadline_watch_schedule(settings), accrual_schedule(settings), tidy_daily(settings)],
+        schedules=[
+            deadline_watch_schedule(settings),
+            accrual_schedule(settings),
+            *client_schedules(settings),
+            audit_schedule(settings),
+            book_schedule(settings),
+            tidy_daily(settings),
+        ],
         resources={**resources_from(settings), **(resources or {})},
         executor=dg.in_process_executor,  # Polars already uses every core; a process per step costs seconds
     )
@@ -71,7 +129,54 @@ def resources_from(settings: Settings) -> dict[str, object]:
         estimation=estimation_from(settings),
     )
     retention = Retention(keep_runs_days=settings.keep_runs_days, keep_run_sets_days=settings.keep_run_sets_days)
-    return {**month, "notices": notices_from(settings), "retention": retention}
+    clients = {"client_sources": client_sources(settings), "client_rules": client_rules(settings)}
+    clients |= {"audit_places": audit_places(settings)}
+    return {**month, **clients, "notices": notices_from(settings), "retention": retention}
+
+
+def client_sources(settings: Settings) -> ClientSourcesResource:
+    """Where clients come from; keys stay in the environment."""
+    secret = {
+        name: dg.EnvVar(f"BILLING_{name.upper()}")
+        for name in ("freshservice_api_key", "datto_api_key", "datto_api_secret")
+        if getattr(settings, name)
+    }
+    return ClientSourcesResource(
+        folder=str(settings.clients_folder.absolute()),
+        directory_url=settings.directory_url or "",
+        identity_url=settings.directory_identity_url or "",
+        freshservice_url=settings.freshservice_url or "",
+        datto_url=settings.datto_url or "",
+        datto_backup_field=settings.datto_backup_field,
+        timeout_seconds=settings.pull_timeout_seconds,
+        **secret,
+    )
+
+
+def audit_places(settings: Settings, *, dry_run: bool = False) -> AuditPlacesResource:
+    """What is audited; the token stays in the environment."""
+    token = "SMARTSHEET_API_TOKEN" if "SMARTSHEET_API_TOKEN" in os.environ else "BILLING_SMARTSHEET_API_TOKEN"
+    return AuditPlacesResource(
+        folder=str(settings.audit_folder.absolute()),
+        token=dg.EnvVar(token) if settings.smartsheet_api_token else "",
+        base=settings.smartsheet_api_base,
+        sheets=settings.audit_sheets,
+        folders=settings.audit_folders,
+        log_sheet=settings.audit_sheet_id,
+        history_calls=settings.audit_history_calls,
+        reports=settings.audit_reports,
+        target_sheet=settings.target_sheet_id,
+        dry_run=dry_run,
+    )
+
+
+def client_rules(settings: Settings) -> ClientRules:
+    """Where clients' months begin, and how much of a listing may be gone."""
+    return ClientRules(
+        zone=settings.timezone,
+        largest_drop=str(settings.clients_largest_drop),
+        overlap_hours=settings.tickets_overlap_hours,
+    )
 
 
 def estimation_from(settings: Settings, *, save_detail: bool = False) -> Estimation:
@@ -128,4 +233,7 @@ def local_resources(
         "profile": dg.ResourceDefinition.hardcoded_resource(profile),
         "gate": gate,
         "estimation": estimation or Estimation(),
+        "audit_places": AuditPlacesResource(folder=str(state_dir / "audit")),
+        "client_sources": ClientSourcesResource(folder=str(state_dir / "clients")),
+        "client_rules": ClientRules(),
     }

@@ -9,7 +9,7 @@ from billing_pipeline.partitions import MONTHS
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.outputs import OutputFiles
 from billing_pipeline.resources.retention import Retention, tidied
-from billing_pipeline.run_tags import ACCRUALS, BILLING, VARIANCES, WRITER
+from billing_pipeline.run_tags import ACCRUALS, ALL, AUDIT, BILLING, CLIENTS, OWN_BOOK, VARIANCES, WRITER
 
 CHECK_FAILED = "DagsterAssetCheckFailedError"  # of a blocking check; Dagster does not export the class
 
@@ -46,6 +46,36 @@ explain_variance = dg.define_asset_job(
     selection=dg.AssetSelection.groups("variance"),
     config=_one_writer(VARIANCES),
     description="Compare a month's accrual with its bill, and explain the difference to the cent.",
+)
+pull_tickets = dg.define_asset_job(
+    "pull_tickets",
+    selection=dg.AssetSelection.assets("time_entries"),
+    config=_one_writer(CLIENTS),
+    description="Bring the time entries of clients' tickets up to date, from the last pull on.",
+)
+pull_inventory = dg.define_asset_job(
+    "pull_inventory",
+    selection=dg.AssetSelection.assets("companies", "contacts", "devices", "backup_volumes"),
+    config=_one_writer(CLIENTS),
+    description="Bring clients, their contacts, devices and backup volumes up to date.",
+)
+bill_clients = dg.define_asset_job(
+    "bill_clients",
+    selection=dg.AssetSelection.groups("client_sources", "clients"),
+    config=_one_writer(CLIENTS),
+    description="Bill a month's managed-services clients: bills, exceptions, invoice and accounting files, checked.",
+)
+audit = dg.define_asset_job(
+    "audit",
+    selection=dg.AssetSelection.groups("audit") - dg.AssetSelection.assets("own_book_findings"),
+    tags={WRITER: f"{AUDIT}:{ALL}"},
+    description="Look at the audited sheets, find what changed after it was billed, report it, bring the log up to it.",
+)
+audit_book = dg.define_asset_job(
+    "audit_book",
+    selection=dg.AssetSelection.assets("own_book_findings"),
+    tags={WRITER: f"{OWN_BOOK}:{ALL}"},
+    description="Compare what months are billed by now with what was sent of them; every charge that differs is told.",
 )
 
 

@@ -2,13 +2,14 @@
 
 import re
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from billing_pipeline.engine.accruals.terms import REVERSALS, AccrualTerms
 from billing_pipeline.engine.errors import InputError, Problem
 from billing_pipeline.engine.invoicing import InvoiceTerms
+from billing_pipeline.engine.managed_services.terms import ClientTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +20,14 @@ class Profile:
     brand: str = ""
     invoice: InvoiceTerms = field(default_factory=InvoiceTerms)
     accrual: AccrualTerms = field(default_factory=AccrualTerms)
+    clients: ClientTerms = field(default_factory=ClientTerms)
 
 
-_TABLES: dict[str, type[Any]] = {"invoice": InvoiceTerms, "accrual": AccrualTerms}
+_TABLES: dict[str, type[Any]] = {"invoice": InvoiceTerms, "accrual": AccrualTerms, "clients": ClientTerms}
 
 
 def load_profile(path: Path | None) -> Profile:
-    """The profile of a TOML file (keys as the fields of Profile, names in [invoice] and [accrual]), or the default."""
+    """The profile of a TOML file, or the default. Keys as Profile's fields; tables [invoice], [accrual], [clients]."""
     if path is None:
         return Profile()
     try:
@@ -48,15 +50,32 @@ def load_profile(path: Path | None) -> Profile:
         problems.append(Problem(f"is one of {', '.join(REVERSALS)}", file=str(path), cell="accrual.reversal"))
     if problems:
         raise InputError(problems)
-    return Profile(**document, **{name: _TABLES[name](**values) for name, values in tables.items()})
+    made = {name: _TABLES[name](**values) for name, values in tables.items()}
+    try:
+        made["clients"].options  # noqa: B018  # refuses a tax that is no percentage
+    except InputError as error:
+        raise InputError(Problem(str(error), file=str(path), cell="clients.tax_percent")) from None
+    return Profile(**document, **made)
 
 
 def _unknown(values: dict[str, object], shape: type, path: Path, table: str = "") -> list[Problem]:
-    known = {f.name for f in fields(shape)} - _TABLES.keys()
+    hints = {name: hint for name, hint in get_type_hints(shape).items() if name not in _TABLES}
     return [
-        _wrong(f"{table}{key}", path) for key, value in values.items() if key not in known or not isinstance(value, str)
+        _wrong(f"{table}{key}", path, hints.get(key))
+        for key, value in values.items()
+        if key not in hints or not _fits(value, hints[key])
     ]
 
 
-def _wrong(key: str, path: Path) -> Problem:
+def _fits(value: object, hint: Any) -> bool:
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    return isinstance(value, hint)
+
+
+def _wrong(key: str, path: Path, hint: Any = None) -> Problem:
+    if get_origin(hint) is Literal:
+        return Problem(f"is one of {', '.join(get_args(hint))}", file=str(path), cell=key)
+    if hint is bool:
+        return Problem("is true or false", file=str(path), cell=key)
     return Problem("is not a setting of the profile, or not a text", file=str(path), cell=key)

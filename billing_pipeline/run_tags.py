@@ -1,8 +1,12 @@
 """The tags of a run: which month, which usage file, which attempt, and why. People see and search them in the pages."""
 
-BILLING, ACCRUALS, VARIANCES = "billing", "accruals", "variances"  # capabilities: each writes a month on its own
-CAPABILITIES = (BILLING, ACCRUALS, VARIANCES)
+# capabilities: each writes a month on its own
+BILLING, ACCRUALS, VARIANCES, CLIENTS, AUDIT = "billing", "accruals", "variances", "clients", "audit"
+CAPABILITIES = (BILLING, ACCRUALS, VARIANCES, CLIENTS, AUDIT)
+OWN_BOOK = "own_book"  # has findings, and no run sets of its own
 CALLED = {BILLING: "release", ACCRUALS: "accrual"}  # what people call what is released
+
+ALL = "all"  # in place of a month, of what has none
 
 PARTITION = "dagster/partition"  # the month
 WRITER = "billing/writer"  # <capability>:<period>; dagster.yaml runs one of each value at a time
@@ -14,5 +18,8 @@ RULES = "billing/rules"  # as-of: the rules the month was released with; current
 RULES_SHA256 = "billing/rules_sha256"  # of the workbook when the run was asked for
 ACCRUAL_RUN = "billing/accrual_run"  # the accrual that a variance is of
 BILL_RUN = "billing/bill_run"  # the release of the bill that it is compared with
+PULL = "billing/pull"  # of clients: auto, or none: as frozen when the month ended; always; book; never
+FORCED = "billing/force_report"  # of the audit: the workbook is made though nothing changed
+BOOK_MONTH = "billing/book_month"  # of the audit of our own book: the one month it looks at
 BACKFILL = "dagster/backfill"  # of a run that the pages started for a range of months
 AS_OF = "as-of"

@@ -2,15 +2,23 @@
 
 import re
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing_pipeline.engine.accruals.estimators import Estimator
 from billing_pipeline.engine.errors import InputError, Problem
+
+SOURCE_SETTINGS = {  # addresses that clients are pulled from, and what each cannot do without
+    "directory_url": ("directory_identity_url",),
+    "freshservice_url": ("freshservice_api_key",),
+    "datto_url": ("datto_api_key", "datto_api_secret"),
+}
 
 
 class Settings(BaseSettings):
@@ -66,6 +74,76 @@ class Settings(BaseSettings):
     )
     materiality_amount: Decimal | None = Field(
         default=None, ge=0, description="and above this amount; without it the percentage alone decides"
+    )
+    clients_dir: Path | None = Field(
+        default=None,
+        description="folder with companies.csv, devices.csv, … of managed-services clients (default: <data>/clients)",
+    )
+    clients_largest_drop: Decimal = Field(
+        default=Decimal("0.2"), ge=0, le=1, description="share of a listing that may be gone at once; more is an error"
+    )
+    directory_url: str | None = Field(
+        default=None, description="company directory with companies, devices and contacts; without it the folder"
+    )
+    directory_identity_url: str | None = Field(
+        default=None, validate_default=True, description="identity service that gives the directory's service tokens"
+    )
+    freshservice_url: str | None = Field(
+        default=None, description="https://<account>.freshservice.com for tickets and time; without it the folder"
+    )
+    freshservice_api_key: SecretStr | None = Field(
+        default=None, validate_default=True, description="API key of a Freshservice agent"
+    )
+    tickets_overlap_hours: int = Field(
+        default=48, ge=0, description="hours before the last pull from which tickets are asked for again"
+    )
+    datto_url: str | None = Field(
+        default=None, description="Datto RMM's address for devices and backups; without it the folder"
+    )
+    datto_api_key: SecretStr | None = Field(
+        default=None, validate_default=True, description="Datto RMM's public API key"
+    )
+    datto_api_secret: SecretStr | None = Field(
+        default=None, validate_default=True, description="Datto RMM's secret API key"
+    )
+    datto_backup_field: int = Field(
+        default=6, ge=1, le=30, description="user-defined field of a device that holds its backed-up bytes"
+    )
+    pull_timeout_seconds: float = Field(
+        default=30, gt=0, le=600, description="seconds that a source may be silent before it is asked again"
+    )
+    audit_dir: Path | None = Field(
+        default=None, description="folder of audited sheets as CSV files, without an account (default: <data>/audit)"
+    )
+    smartsheet_api_token: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("BILLING_SMARTSHEET_API_TOKEN", "SMARTSHEET_API_TOKEN"),
+        description="token of Smartsheet (also SMARTSHEET_API_TOKEN); without it the folder is audited",
+    )
+    smartsheet_api_base: str = Field(
+        default="https://api.smartsheet.com/2.0",
+        validation_alias=AliasChoices("BILLING_SMARTSHEET_API_BASE", "SMARTSHEET_API_BASE"),
+        description="address of Smartsheet's API (also SMARTSHEET_API_BASE)",
+    )
+    audit_sheets: str = Field(default="", description="ids of the audited sheets, separated by commas")
+    audit_folders: str = Field(default="", description="ids of folders whose sheets are audited, separated by commas")
+    audit_sheet_id: str = Field(
+        default="",
+        validation_alias=AliasChoices("BILLING_AUDIT_SHEET_ID", "AUDIT_SHEET_ID"),
+        description="id of the log sheet that findings are written to (also AUDIT_SHEET_ID)",
+    )
+    target_sheet_id: str = Field(
+        default="",
+        validation_alias=AliasChoices("BILLING_TARGET_SHEET_ID", "TARGET_SHEET_ID"),
+        description="id of the sheet whose rows get the weekly workbooks (also TARGET_SHEET_ID); none: they are files",
+    )
+    audit_history_calls: int = Field(
+        default=40, ge=0, description="cells at most whose history one audit asks for: 30 a minute is all there is"
+    )
+    audit_reports: bool = Field(
+        default=True,
+        validation_alias=AliasChoices("BILLING_AUDIT_REPORTS", "ENABLE_AUDIT_REPORTS"),
+        description="whether the audit makes its workbook (also ENABLE_AUDIT_REPORTS)",
     )
     approvers: int = Field(
         default=1, ge=0, le=2, description="different people who approve a reviewed month; 0: deciding is enough"
@@ -125,6 +203,21 @@ class Settings(BaseSettings):
             raise ValueError("is not a time zone name such as UTC or Europe/Berlin")
         return value
 
+    @field_validator("directory_url", "directory_identity_url", "freshservice_url", "datto_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and (wrong := _wrong_address(value)):
+            raise ValueError(wrong)
+        return value
+
+    @field_validator("directory_identity_url", "freshservice_api_key", "datto_api_key", "datto_api_secret")
+    @classmethod
+    def _beside_its_address(cls, value: str | SecretStr | None, info: ValidationInfo) -> str | SecretStr | None:
+        url = next(url for url, others in SOURCE_SETTINGS.items() if info.field_name in others)
+        if value is None and info.data.get(url):
+            raise ValueError(f"is not set, and {variable(url)} cannot be used without it")
+        return value
+
     @property
     def usage_folder(self) -> Path | str:
         """A path; a URL stays text, because a path would lose one of its slashes."""
@@ -142,6 +235,14 @@ class Settings(BaseSettings):
     def outputs_folder(self) -> Path:
         return self.outputs_dir or self.data_dir / "outputs"
 
+    @property
+    def clients_folder(self) -> Path:
+        return self.clients_dir or self.data_dir / "clients"
+
+    @property
+    def audit_folder(self) -> Path:
+        return self.audit_dir or self.data_dir / "audit"
+
     def status_of(self, name: str) -> str:
         """Whether a sensor or schedule starts by itself, as Dagster's statuses are called: RUNNING, STOPPED."""
         return "STOPPED" if name in map(str.strip, self.off.split(",")) else "RUNNING"
@@ -151,11 +252,41 @@ class Settings(BaseSettings):
         return ZoneInfo(self.timezone)
 
 
+def variable(name: str) -> str:
+    """What the setting is called in the environment."""
+    return f"BILLING_{name.upper()}"
+
+
 def _place(text: str) -> Path | str:
     return text if "://" in text else Path(text).absolute()
 
 
+def _wrong_address(url: str) -> str:
+    """Why a system cannot be asked there; "" when it can. Keys go with every call, never in clear text over a wire."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return _NO_ADDRESS
+    if not usable or not re.fullmatch(r"[!-\[\]-~]+", url):  # no blank, no backslash: readers differ about those
+        return _NO_ADDRESS
+    if parts.username is not None or "?" in url or "#" in url:
+        return "must be an address without user, password, ? and #; keys have settings of their own"
+    if parts.scheme == "http" and not _is_here(parts.hostname or ""):
+        return "must begin with https://, because keys would travel in clear text; http:// is for this machine only"
+    return ""
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 RULES_NAME = "gep_billing_rules.xlsx"
+_NO_ADDRESS = "must be an address such as https://host"
+_NEVER_SHOWN = {*SOURCE_SETTINGS, *(name for others in SOURCE_SETTINGS.values() for name in others)}
 
 
 def load_settings() -> Settings:
@@ -167,8 +298,8 @@ def load_settings() -> Settings:
             [
                 Problem(
                     str(found["msg"]).removeprefix("Value error, "),
-                    cell="BILLING_" + "_".join(map(str, found["loc"])).upper(),
-                    value=str(found["input"]),
+                    cell=variable("_".join(map(str, found["loc"]))),
+                    value="" if found["loc"][0] in _NEVER_SHOWN else str(found["input"]),
                 )
                 for found in error.errors()
             ]

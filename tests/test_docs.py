@@ -4,13 +4,19 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import typer
 
+from billing_pipeline.build import build_defs
 from billing_pipeline.cli import app
+from billing_pipeline.engine.managed_services.pulled import LISTINGS, NEEDED
+from billing_pipeline.engine.managed_services.sheets import SHEETS
+from billing_pipeline.engine.managed_services.terms import ClientTerms
 from billing_pipeline.resources.database import open_database, sqlite_url
 from billing_pipeline.settings import Settings
 from docs.settings_table import PAGE, with_table
@@ -50,6 +56,29 @@ def test_every_message_that_is_explained_is_one_of_ours() -> None:
     assert unknown == []
 
 
+def test_every_column_of_a_client_listing_is_told_and_those_it_needs_in_bold() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\S.*) \|$", clients_chapter(), re.MULTILINE))
+    for name, columns in LISTINGS.items():
+        assert re.findall(r"`(\w+)`", rows[name]) == list(columns)
+        assert set(re.findall(r"\*\*`(\w+)`\*\*", rows[name])) == set(NEEDED[name]) - {"source"}
+
+
+def test_the_profile_of_the_clients_chapter_has_every_choice_at_its_default() -> None:
+    (table,) = re.findall(r"^```\n(\[clients\]\n.*?)^```", clients_chapter(), re.MULTILINE | re.DOTALL)
+    assert tomllib.loads(table)["clients"] == asdict(ClientTerms())
+
+
+def test_every_sheet_of_the_clients_book_is_told() -> None:
+    assert [sheet.title for sheet in SHEETS if f"**{sheet.title}**" not in clients_chapter()] == []
+
+
+def test_every_sensor_and_schedule_that_can_be_switched_off_is_named() -> None:
+    defs = build_defs()
+    names = [part.name for part in (*(defs.sensors or ()), *(defs.schedules or ()))]
+    said = PAGE.read_text("utf-8").split("`BILLING_OFF` takes the names")[1].split(";")[0]
+    assert sorted(re.findall(r"`(\w+)`", said)) == sorted(names)
+
+
 def test_the_backup_of_the_operations_guide_can_be_restored(tmp_path: Path) -> None:
     (tmp_path / "backup").mkdir()
     database = open_database(sqlite_url(tmp_path / "data"))
@@ -63,6 +92,10 @@ def test_the_backup_of_the_operations_guide_can_be_restored(tmp_path: Path) -> N
     (tmp_path / "backup" / "billing.db").rename(tmp_path / "restored" / "billing.db")
     restored = open_database(sqlite_url(tmp_path / "restored"))
     assert restored.run(lambda c: c.exec_driver_sql("SELECT name FROM leases").scalar()) == "billing:2026-01"
+
+
+def clients_chapter() -> str:
+    return PAGE.read_text("utf-8").split("\n## Managed services\n")[1].split("\n## ")[0]
 
 
 def texts() -> Iterator[str]:

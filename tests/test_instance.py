@@ -11,10 +11,12 @@ import yaml
 
 from billing_pipeline.engine.errors import BillingError, InputError
 from billing_pipeline.instance import dagster_yaml, fail_left_runs, is_stale, prepare
+from billing_pipeline.resources.database.migrations import versions
 from billing_pipeline.settings import Settings
 from tests.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]
+NEWEST = max(path.name[1:5] for path in Path(versions.__file__).parent.glob("m0*.py"))
 SECRET_URL = "postgresql://billing:s3cret@db.example.com/dagster"
 
 
@@ -62,12 +64,12 @@ def test_an_empty_machine_becomes_an_installation_and_the_second_time_nothing_ch
         f"made the folder {home}",
         f"made the folder {tmp_path / 'data' / 'usage'}",
         f"wrote {home / 'dagster.yaml'}",
-        "application's database: at migration 0003",
+        f"application's database: at migration {NEWEST}",
         "Dagster's storage: at its newest migration",
     ]
     written = (home / "dagster.yaml").stat().st_mtime_ns
     assert prepare(home, settings) == [
-        "application's database: at migration 0003",
+        f"application's database: at migration {NEWEST}",
         "Dagster's storage: at its newest migration",
     ]
     assert (home / "dagster.yaml").stat().st_mtime_ns == written

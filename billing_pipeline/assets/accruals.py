@@ -8,7 +8,6 @@ import dagster as dg
 import polars as pl
 
 from billing_pipeline.assets.accruing import (
-    CHECKS_FILE,
     TOTALS_FILE,
     accrual_document,
     accrual_draft_id,
@@ -30,7 +29,7 @@ from billing_pipeline.assets.accruing import (
     usage_of,
 )
 from billing_pipeline.assets.comparing import read_variance
-from billing_pipeline.assets.drafts import file_table, first_draft, refuse_altered, refuse_mixed_drafts
+from billing_pipeline.assets.drafts import CHECKS_FILE, file_table, first_draft, refuse_altered, refuse_mixed_drafts
 from billing_pipeline.assets.metadata import month_asset, preview, started_at
 from billing_pipeline.assets.releasing import finish_release, publish_release
 from billing_pipeline.assets.run_set import facts_of_run

@@ -48,7 +48,6 @@ from billing_pipeline.resources.outputs import DraftFile, OutputFiles
 from billing_pipeline.resources.releases import Release
 from billing_pipeline.run_tags import ACCRUALS, AS_OF, BACKFILL, RULES
 
-CHECKS_FILE = "journal_checks.json"  # in a run's draft folder: what its checks judge
 TOTALS_FILE = "totals.parquet"  # customer_totals() as they were booked, for the variance
 _LARGEST = 5
 _DECISIONS = {

@@ -12,6 +12,7 @@ from billing_pipeline.resources.files import sha256_of
 
 INVOICE_KINDS = ("import", "held")
 LINES_FILE = "invoice_lines.parquet"  # every invoice line of a draft: what a later release is compared with
+CHECKS_FILE = "checks.json"  # in a run's draft folder: what the checks of an entry or of bills found, by name
 CONTROLS_FILE = "controls.parquet"  # in a run's draft folder: what its checks judge
 
 
@@ -23,11 +24,9 @@ def draft_id(usage_file: pl.DataFrame, rules: Rules, decisions: pl.DataFrame) ->
 
 def file_table(folder: Path, kinds: Mapping[str, str], draft: str) -> pl.DataFrame:
     """The files of a draft folder: name (place under the outputs folder), kind, path, sha256, bytes, draft."""
+    paths = {name: folder / name for name in kinds}
     return pl.DataFrame(
-        [
-            (name, kind, str(folder / name), sha256_of(folder / name), (folder / name).stat().st_size, draft)
-            for name, kind in kinds.items()
-        ],
+        [(name, kinds[name], str(path), sha256_of(path), path.stat().st_size, draft) for name, path in paths.items()],
         schema={**dict.fromkeys(("name", "kind", "path", "sha256"), pl.String), "bytes": pl.Int64, "draft": pl.String},
         orient="row",
     )

@@ -9,6 +9,8 @@ import polars as pl
 
 from billing_pipeline.partitions import MONTHS
 
+OWNERS = ["team:billing-operations"]
+
 _CELL = 60
 
 
@@ -19,18 +21,20 @@ def month_asset(
     *,
     output_required: bool = True,
     deps: Sequence[str] = (),
+    name: str | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """The decorator of an asset partitioned by month: one policy for all of them.
 
     Without `output_required` a run may end well without making the asset. `deps`: assets that it follows, and reads by
-    a resource of its own.
+    a resource of its own. `name`: another than the function's.
     """
     return dg.asset(
+        name=name,
         partitions_def=MONTHS,
         group_name=group,
         description=description,
         kinds=set(kinds),
-        owners=["team:billing-operations"],
+        owners=OWNERS,
         output_required=output_required,
         deps=[*deps],
     )

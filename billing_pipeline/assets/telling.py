@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from billing_pipeline.engine.audit.views import open_findings
 from billing_pipeline.engine.close import FAIL, Verdict, partner_differences
 from billing_pipeline.engine.close.states import PRICED, REBILL, REFUSED
 from billing_pipeline.engine.money import total
@@ -39,6 +40,30 @@ def variance_notice(document: Mapping[str, Any], ui_url: str) -> Notice:
     page = notices.run_page(ui_url, document["dagster_run_id"])
     key = f"variance:{document['accrual_run']}:{document['bill_run']}"
     return Notice(key, "variance", notices.varied(document, page))
+
+
+def audit_notice(document: Mapping[str, Any], page: str) -> Notice | None:
+    """What the audit found: once a run, and only when something changed. `document`: `audit_summary.json`."""
+    told = notices.audited(document, page)
+    return Notice(f"audit:{document['run_id']}", "audit", told) if told else None
+
+
+def book_notice(run: str, shown: pl.DataFrame, page: str) -> Notice | None:
+    """What a look at our own book changed: once a run, and only when something changed. `shown`: views.FINDINGS."""
+    told = shown.filter("told")
+    if told.is_empty():
+        return None
+    still = open_findings(shown)
+    appeared = open_findings(told).sort(pl.col("dollars"), "finding_key", descending=[True, False])
+    message = notices.book_changed(
+        appeared.height,
+        told.height - appeared.height,
+        total(still["dollars"]),
+        still.height,
+        appeared.select("dollars", "why").rows(),
+        page,
+    )
+    return Notice(f"own_book:{run}", "audit", message)
 
 
 def waiting_notice(

@@ -8,7 +8,22 @@ import sys
 
 import typer
 
-from billing_pipeline.cli import accruals, backfill, bill, clients, demo, doctor, explain, releases, review, rules, up
+from billing_pipeline.cli import (
+    accruals,
+    audit,
+    audit_book,
+    backfill,
+    bill,
+    client_months,
+    clients,
+    demo,
+    doctor,
+    explain,
+    releases,
+    review,
+    rules,
+    up,
+)
 from billing_pipeline.cli.console import BAD_INPUT, FAILED, REFUSED, safe, say
 from billing_pipeline.engine.errors import BillingError, GateError, InputError
 
@@ -36,7 +51,17 @@ app.command()(releases.evidence)
 app.command()(accruals.accrue)
 app.command()(accruals.variance)
 app.command()(accruals.backtest)
+for command in (
+    client_months.bill,
+    client_months.sync,
+    client_months.accept,
+    client_months.void,
+    client_months.archive,
+):
+    clients.app.command()(command)
 app.add_typer(clients.app, name="clients")
+audit.app.command()(audit_book.book)
+app.add_typer(audit.app, name="audit")
 app.command()(backfill.backfill)
 app.command()(up.up)
 app.command()(up.prepare)

@@ -1,6 +1,5 @@
 """What `accrue` and `variance` do. Prints nothing."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
@@ -11,9 +10,8 @@ import dagster as dg
 import polars as pl
 from rich.progress import Progress
 
-from billing_pipeline.assets.accruing import CHECKS_FILE
 from billing_pipeline.build import estimation_from
-from billing_pipeline.cli.closing import Month, installed_month, progress_bar, run_month
+from billing_pipeline.cli.closing import Month, failed_checks, installed_month, progress_bar, run_month
 from billing_pipeline.cli.target import Place, adhoc_resources
 from billing_pipeline.engine.accruals import CHECKS, COMPONENTS, Materiality, customer_totals, variances
 from billing_pipeline.engine.accruals.reading import totals_from_csv
@@ -28,7 +26,6 @@ from billing_pipeline.reports.csv_files import csv_bytes
 from billing_pipeline.reports.readback import read_table
 from billing_pipeline.resources.files import read_whole, write_whole
 from billing_pipeline.resources.gate import Gate
-from billing_pipeline.resources.outputs import OutputFiles
 from billing_pipeline.run_tags import ACCRUALS, VARIANCES
 from billing_pipeline.settings import load_settings
 
@@ -57,7 +54,8 @@ def accrual_of(
     except dg.DagsterError as error:
         if type(error).__name__ != CHECK_FAILED:
             raise
-        raise GateError(f"{period} is not accrued: {'; '.join(_failed_checks(sets))}") from None
+        texts = failed_checks(sets, CHECKS) or ["a check of the journal entry failed"]
+        raise GateError(f"{period} is not accrued: {'; '.join(texts)}") from None
     made = sets.latest_manifest(period)
     if made is None:
         raise GateError(f"the run of {period} came to no end; look for it in Dagster's pages")
@@ -144,13 +142,6 @@ def _target(period: Period, place: Place, *, save_detail: bool) -> Month:
     gate, estimation = Gate(gated=False), estimation_from(settings, save_detail=save_detail)
     resources = adhoc_resources(settings, place, place.outputs_dir, gate, estimation)
     return Month(period, load_profile(settings.profile), resources)
-
-
-def _failed_checks(sets: OutputFiles) -> list[str]:
-    """What the checks of the last draft found."""
-    files = [folder / CHECKS_FILE for folder in sets.unfinished_drafts() if (folder / CHECKS_FILE).is_file()]
-    found = json.loads(files[-1].read_bytes()) if files else {}
-    return [text for name in CHECKS for text in found.get(name, [])] or ["a check of the journal entry failed"]
 
 
 def _bound(text: str, option: str) -> Decimal:

@@ -14,6 +14,7 @@ _MOST = 600  # months; more is a typing mistake
 _STATES = {
     "published": DONE,
     "accrued": DONE,
+    "billed": DONE,
     "closed": DONE,
     "unchanged": DONE,
     "refused": REFUSED,
@@ -32,7 +33,8 @@ def backfill(
     start: Annotated[str, typer.Option("--from", help="First month, YYYY-MM.")],
     end: Annotated[str, typer.Option("--to", help="Last month, YYYY-MM.")],
     what: Annotated[
-        Literal["billing", "accruals"], typer.Option(help="The bill, or the accrual with its variance.")
+        Literal["billing", "accruals", "clients"],
+        typer.Option(help="The bill; the accrual with its variance; or the bills of managed-services clients."),
     ] = "billing",
     rules: Annotated[
         Literal["as-of", "current"],
@@ -50,7 +52,8 @@ def backfill(
     A month that comes out as it was sent is unchanged; one that differs waits as a re-bill, with the difference per
     partner, until somebody approves it; one that was never released goes the way of a new month. Months run side by
     side, and no month twice at a time. An accrual is made where there is none; months are accrued with the rules of
-    their time, and where none were kept with the workbook as it is, which is said.
+    their time, and where none were kept with the workbook as it is, which is said. Clients are billed with what was
+    frozen of their month; bills that were accepted stay as they are.
 
     Exit code 0: every month is published or unchanged. 3: some wait for a person. 4: refused. 2, 1: bad input, failure.
 
@@ -64,6 +67,11 @@ def backfill(
     """
     from billing_pipeline.cli.backfilling import backfill_months
 
+    if what == "clients" and rules == "current":
+        frozen = "clients are billed with what was frozen of their month"
+        raise InputError(
+            f"{frozen}; to take what is there now, bill a month with `clients bill --pull book` or `always`"
+        )
     found = backfill_months(_months(start, end), what, rules, jobs)
     if json:
         print_json({"what": what, "rules": rules, "months": found})

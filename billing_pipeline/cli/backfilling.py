@@ -6,25 +6,28 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from decimal import Decimal
 from typing import Any
 
 from rich.progress import Progress
 
 from billing_pipeline.cli.accruing import accrual_of
+from billing_pipeline.cli.client_billing import billed
 from billing_pipeline.cli.closing import installed_month, progress_bar
 from billing_pipeline.cli.drafting import closed_month
 from billing_pipeline.cli.target import Place
 from billing_pipeline.engine.errors import GateError, InputError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.resources.months import MonthEvent
-from billing_pipeline.run_tags import RULES
+from billing_pipeline.run_tags import CLIENTS, RULES
 
 
 def backfill_months(periods: Sequence[Period], what: str, rules: str, jobs: int) -> list[dict[str, Any]]:
-    """Close or accrue each month, `jobs` at a time; period, state, billed, difference, seconds, why, in order.
+    """Close, accrue, or bill the clients of each month, `jobs` at a time; what each came to, in order.
 
-    States are those of a month, `accrued`, `unchanged`, and for months that could not be run: bad_input, refused,
-    failed. Of an accrual, billed is what was accrued and difference its variance, when the bill is out.
+    period, state, billed, difference, seconds, why. States are those of a month, `accrued`, `billed`, `unchanged`, and
+    for months that could not be run: bad_input, refused, failed. Of an accrual, billed is what was accrued and
+    difference its variance, when the bill is out.
     """
     found: dict[str, dict[str, Any]] = {}
     with progress_bar() as progress:
@@ -48,6 +51,8 @@ def run_one(key: str, what: str, rules: str) -> dict[str, Any]:
     try:
         if what == "accruals":
             answer = _accrued(period, rules)
+        elif what == "clients":
+            answer = _clients_billed(period)
         else:
             answer = _told(period, closed_month(installed_month(period), Progress(disable=True), {RULES: rules}))
     except InputError as error:
@@ -72,6 +77,16 @@ def _accrued(period: Period, rules: str) -> dict[str, Any]:
     why = "; ".join(filter(None, (document["rules"], document["usage_note"])))
     found = {"billed": document["total"], "difference": document["variance"]}
     return {**_came_to(period, document["state"], why), **found}
+
+
+def _clients_billed(period: Period) -> dict[str, Any]:
+    before = installed_month(period).outputs.of(CLIENTS).latest_manifest(period)
+    document = billed(period, "auto", None, Progress(disable=True))
+    difference = Decimal(document["total"]) - Decimal(before["total"]) if before else None
+    state = "unchanged" if difference == 0 else "billed"
+    why = f"{len(document['exceptions'])} clients are exceptions" if document["exceptions"] else ""
+    told = "" if difference is None else str(difference)
+    return {**_came_to(period, state, why), "billed": document["total"], "difference": told}
 
 
 def _came_to(period: Period, state: str, why: str) -> dict[str, Any]:

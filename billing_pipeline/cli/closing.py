@@ -1,7 +1,8 @@
 """Running a month's assets in this process: the same job that the UI and the sensors run, with a progress bar."""
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import dagster as dg
 import polars as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from billing_pipeline.assets.drafts import CHECKS_FILE
 from billing_pipeline.build import build_defs, resources_from
 from billing_pipeline.cli.console import messages
 from billing_pipeline.engine.close import Verdict, verdict
@@ -102,19 +104,38 @@ def run_month(
 ) -> None:
     """Materialise a job's assets for the month as its one writer; errors in data come out as they were raised."""
     refuse_unknown_month(month.period)
-    job = build_defs(month.resources).resolve_job_def(job_name)
-    task = progress.add_task(month.period.title, total=len(job.nodes), step="starting")
+    with lease(month.database, month_lease(capability, month.period), seconds=month.gate.lease_seconds):
+        run_job(month.resources, job_name, progress, month.period.title, month.period.key, tags)
+
+
+def run_job(
+    resources: Mapping[str, Any],
+    job_name: str,
+    progress: Progress,
+    title: str,
+    partition: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Materialise a job's assets in this process, a step of the bar for each of its steps."""
+    job = build_defs(resources).resolve_job_def(job_name)
+    task = progress.add_task(title, total=len(job.nodes), step="starting")
 
     @dg.success_hook(name="progress")
     def step_done(context: dg.HookContext) -> None:
         progress.update(task, advance=1, step=context.op.name.split("__")[-1].replace("_", " "))
 
-    held = lease(month.database, month_lease(capability, month.period), seconds=month.gate.lease_seconds)
-    with held, dagster_instance() as instance:
+    with dagster_instance() as instance:
         job.with_hooks({step_done}).execute_in_process(
-            partition_key=month.period.key, instance=instance, run_config=_QUIET, tags=dict(tags or {})
+            partition_key=partition, instance=instance, run_config=_QUIET, tags=dict(tags or {})
         )
     progress.update(task, step="done")
+
+
+def failed_checks(sets: OutputFiles, checks: Iterable[str]) -> list[str]:
+    """What the checks of the last draft found, in the order of their names."""
+    files = [folder / CHECKS_FILE for folder in sets.unfinished_drafts() if (folder / CHECKS_FILE).is_file()]
+    found = json.loads(files[-1].read_bytes()) if files else {}
+    return [text for name in checks for text in found.get(name, [])]
 
 
 @contextmanager

@@ -10,35 +10,47 @@ from billing_pipeline.cli.console import messages, safe, say, table
 from billing_pipeline.engine.errors import InputError
 
 if TYPE_CHECKING:
+    from billing_pipeline.sample import SampleBook
     from billing_pipeline.settings import Settings
 
 
 def sample(
     directory: Annotated[
-        Path | None, typer.Option("--dir", help="Where to write it; default: the usage folder of the settings.")
+        Path | None,
+        typer.Option(
+            "--dir", help="Where to write it; default: the usage folder of the settings, clients into theirs."
+        ),
     ] = None,
 ) -> None:
     """Write the sample book: six months of usage of 25 partners, and the rules workbook that prices it.
 
-    The same bytes every time. Files of other contents are never overwritten.
+    Managed-services clients as well: what is pulled of them, as files, and their book. With --dir they are in its
+    folder `clients`. The same bytes every time. Files of other contents are never overwritten.
     """
     from billing_pipeline.sample import write_sample
+    from billing_pipeline.sample.clients import BOOK_FILE
     from billing_pipeline.settings import load_settings
 
-    book = write_sample(directory or _folder(load_settings()))
+    if directory:
+        book = write_sample(directory)
+    else:
+        settings = load_settings()
+        book = write_sample(_folder(settings), clients=settings.clients_folder)
     first, last = book.months[0], book.months[-1]
     say(f"{len(book.usage_files)} months ({first} to {last}), {book.partners} partners, {book.companies:,} companies")
     say(f"  {safe(book.rules_file)}")
     for path in book.usage_files:
         say(f"  {safe(path)}")
-    messages.print(
-        f"Next: billing-pipeline bill --inputs-dir {safe(book.inputs_dir)} --outputs-dir outputs --month {first}",
-        style="dim",
-    )
+    say(f"  {safe(book.clients_dir)}: managed-services clients, and {BOOK_FILE} with their plans and rates")
+    bill = f"billing-pipeline bill --inputs-dir {safe(book.inputs_dir)} --outputs-dir outputs --month {first}"
+    say(f"[dim]Next: {bill}[/dim]")
+    where = f"BILLING_CLIENTS_DIR={safe(book.clients_dir)} " if directory else ""
+    say(f"[dim]and:  billing-pipeline clients import-book {safe(book.clients_dir / BOOK_FILE)}[/dim]")
+    say(f"[dim]      {where}billing-pipeline clients bill --month {first}[/dim]")
 
 
 def demo() -> None:
-    """Write the sample book into the usage folder, close every month of it, and show what came out.
+    """Write the sample book, close every month of it, bill its managed-services clients, and show what came out.
 
     Runs are recorded in the Dagster instance of DAGSTER_HOME when there is one, so that `make up` shows them.
     """
@@ -51,7 +63,7 @@ def demo() -> None:
     from billing_pipeline.settings import load_settings
 
     settings = load_settings()
-    book = write_sample(_folder(settings))
+    book = write_sample(_folder(settings), clients=settings.clients_folder)
     resources = resources_from(settings) | {"gate": Gate(gated=False, readback_rows=settings.readback_rows)}
     documents = []
     with progress_bar() as progress:
@@ -77,8 +89,38 @@ def demo() -> None:
     messages.print(
         "Every amount ties out: import + held = priced, to the cent, read back from the files." if tied else ""
     )
+    _clients(settings, book)
     say(f"Files: {safe(settings.outputs_folder)}")
     say("[dim]Look around: make up · one amount: billing-pipeline explain --help[/dim]")
+
+
+def _clients(settings: "Settings", book: "SampleBook") -> None:
+    """Bill the clients of every month; those of all months but the last are accepted, as they would be."""
+    from billing_pipeline.cli.client_billing import accepted, billed
+    from billing_pipeline.cli.client_book import imported
+    from billing_pipeline.cli.client_results import print_exceptions
+    from billing_pipeline.cli.closing import progress_bar
+    from billing_pipeline.sample.clients import BOOK_FILE
+
+    imported(settings.clients_folder / BOOK_FILE, "the sample", "", dry_run=False)
+    documents = []
+    with progress_bar() as progress:
+        for period in book.months:
+            documents.append(billed(period, "auto", None, progress))
+            if period != book.months[-1]:
+                accepted(period, None, "the sample", "")
+    figures = ("clients", "billed", "excluded", "exceptions", "warnings", "total")
+    rows = [
+        (
+            document["period"], document["clients"], document["billed"], document["excluded"],
+            len(document["exceptions"]), len(document["warnings"]), f"{Decimal(document['total']):,}",
+        )
+        for document in documents
+    ]  # fmt: skip
+    messages.print(table("Managed-services clients of the sample book", ("month", *figures), rows, figures))
+    messages.print()
+    print_exceptions(documents[-1])
+    messages.print()
 
 
 def _folder(settings: "Settings") -> Path:

@@ -19,7 +19,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from billing_pipeline.engine.close.attempts import is_told
 from billing_pipeline.engine.errors import BillingError, InputError
 from billing_pipeline.engine.period import Period
-from billing_pipeline.jobs import CHECK_FAILED, accrue_month, close_month, explain_variance, scan_month
+from billing_pipeline.jobs import (
+    CHECK_FAILED,
+    accrue_month,
+    audit,
+    bill_clients,
+    close_month,
+    explain_variance,
+    pull_inventory,
+    pull_tickets,
+    scan_month,
+)
 from billing_pipeline.reports.notices import FailureFacts, failed, run_page
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.outbox import Notice, post
@@ -30,7 +40,15 @@ from billing_pipeline.settings import Settings
 
 _OVERLAP = timedelta(minutes=1)  # looked at again: clocks differ, and a notice is stored once anyway
 _BILLING = (close_month.name, scan_month.name)
-_TASKS = {accrue_month.name: "accrued", explain_variance.name: "compared with its accrual"}  # of the other jobs
+_AUDITED = "audited"  # which has no month of its own: the current one is named
+_TASKS = {  # of the other jobs
+    accrue_month.name: "accrued",
+    explain_variance.name: "compared with its accrual",
+    bill_clients.name: "billed to its clients",
+    pull_inventory.name: "brought up to date with its clients and their devices",
+    pull_tickets.name: "brought up to date with its time entries",
+    audit.name: _AUDITED,
+}
 _JOBS = (*_BILLING, *_TASKS)
 _ENDS = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
 _DISK_FULL = re.compile("No space left on device|Disk quota exceeded|is the disk full", re.IGNORECASE)
@@ -76,14 +94,14 @@ def failure_notice(
     they caused.
     """
     found = [*errors]
-    if PARTITION not in tags or (task == "billed" and any(name == CHECK_FAILED for name, _ in found)):
+    if (PARTITION not in tags and task != _AUDITED) or (task == "billed" and CHECK_FAILED in dict(found)):
         return None
     ours = [(name, text) for name, text in found if name in _names(BillingError)]
     input_at_fault = bool(ours) and ours[0][0] in _names(InputError)
     attempt = int(tags[ATTEMPT]) if tags.get(ATTEMPT, "").isdecimal() else 0
     if attempt and not is_told(attempt, input_error=input_at_fault, limit=settings.attempts):
         return None
-    period = Period.parse(tags[PARTITION])
+    period = Period.parse(tags[PARTITION]) if PARTITION in tags else Period.of(datetime.now(UTC).date())
     facts = FailureFacts(
         period=period,
         cause=redacted(_all_of(ours) if ours else _unforeseen(found), _secrets(settings)).splitlines(),

@@ -51,6 +51,28 @@ GROUPS = {
         },
     },
     "variance": {"variance": {"accrual", "manifest"}},
+    "client_sources": {
+        "companies": set(), "contacts": set(), "devices": set(), "backup_volumes": set(), "time_entries": set(),
+    },
+    "clients": {
+        "client_book": set(),
+        **{
+            asset: {"companies", "contacts", "devices", "backup_volumes", "time_entries", "client_book"}
+            for asset in ("client_bills", "client_lines", "client_time", "client_exceptions", "client_features")
+        },
+        "client_invoices": {
+            "companies", "client_bills", "client_lines", "client_time", "client_exceptions", "client_features",
+        },
+        "accepted_bills": {"client_bills"},
+        "client_manifest": {"client_bills", "client_exceptions", "client_invoices"},
+    },
+    "audit": {
+        "audit_sheets": set(), "audit_rows": set(), "audit_cell_problems": set(),
+        "audit_findings": {"audit_sheets", "audit_rows", "audit_cell_problems"},
+        "audit_log": {"audit_findings"},
+        "weekly_workbooks": {"audit_sheets", "audit_rows"},
+        "own_book_findings": set(),
+    },
 }  # fmt: skip
 CLOSE = ("inputs", "review", "billing", "publication")
 ASSETS = {asset: parents for group in GROUPS.values() for asset, parents in group.items()}
@@ -63,6 +85,14 @@ CHECKS = {
     "accounts": True,
     "external_ids": True,
 }
+CLIENT_CHECKS = {
+    "bills_tie_out": True,
+    "every_client_once": True,
+    "no_entry_billed_twice": True,
+    "nobody_is_left_out": False,
+    "accepted_bills_unchanged": False,
+}
+AUDIT_CHECKS = {"sheets_are_covered": False, "findings_are_unique": False}
 CONTROLS = {
     "completeness_rows": True,
     "completeness_users": True,
@@ -84,8 +114,15 @@ JOBS = {
     "scan_month": {*GROUPS["inputs"], *GROUPS["review"]},
     "accrue_month": {*GROUPS["accruals"], *GROUPS["variance"]},
     "explain_variance": {*GROUPS["variance"]},
+    "pull_tickets": {"time_entries"},
+    "pull_inventory": {"companies", "contacts", "devices", "backup_volumes"},
+    "bill_clients": {*GROUPS["client_sources"], *GROUPS["clients"]},
 }
-WRITERS = {"accrue_month": "accruals", "explain_variance": "variances"}
+AUDIT = {*GROUPS["audit"]} - {"own_book_findings"}
+WRITERS = {
+    "accrue_month": "accruals", "explain_variance": "variances", "pull_tickets": "clients", "pull_inventory": "clients",
+    "bill_clients": "clients",
+}  # fmt: skip
 
 
 @pytest.fixture(name="graph", scope="module")
@@ -114,9 +151,9 @@ def test_every_asset_stands_in_its_group(graph: Any) -> None:
     assert found == {group: set(assets) for group, assets in GROUPS.items()}
 
 
-def test_every_asset_is_a_month_of_the_one_partition_definition(graph: Any) -> None:
+def test_every_asset_is_a_month_of_the_one_partition_definition_and_the_audit_is_of_no_month(graph: Any) -> None:
     for key in graph.get_all_asset_keys():
-        assert graph.get(key).partitions_def is MONTHS, name(key)
+        assert graph.get(key).partitions_def is (None if name(key) in GROUPS["audit"] else MONTHS), name(key)
 
 
 def test_every_asset_says_what_it_is_and_whose_it_is(graph: Any) -> None:
@@ -134,10 +171,12 @@ def test_no_asset_is_materialised_by_a_condition_of_its_own(graph: Any) -> None:
 
 def test_the_controls_are_checks_of_the_master_report_and_block_when_they_can_fail(graph: Any) -> None:
     blocking = {key.name: graph.get_check_spec(key).blocking for key in graph.asset_check_keys}
-    assert blocking == CONTROLS | CHECKS
+    assert blocking == CONTROLS | CHECKS | CLIENT_CHECKS | AUDIT_CHECKS
     checked = {key.name: name(key.asset_key) for key in graph.asset_check_keys}
     assert {checked[control] for control in CONTROLS} == {"master_report"}
     assert {checked[check] for check in CHECKS} == {"journal_entry", "variance"}
+    assert {checked[check] for check in CLIENT_CHECKS} == {"client_invoices", "client_exceptions", "client_bills"}
+    assert {checked[check] for check in AUDIT_CHECKS} == {"audit_sheets", "audit_findings"}
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -147,7 +186,15 @@ def test_a_job_materialises_these_assets(job: str) -> None:
 
 
 def test_there_are_no_other_jobs() -> None:
-    assert {job.name for job in defs.jobs or ()} == {*JOBS, "tidy"}
+    assert {job.name for job in defs.jobs or ()} == {*JOBS, "audit", "audit_book", "tidy"}
+
+
+def test_the_audit_is_one_job_of_no_month_with_one_writer_in_one_process() -> None:
+    job = defs.resolve_job_def("audit")
+    assert {name(key) for key in job.asset_layer.executable_asset_keys} == AUDIT
+    assert {key.name for key in job.asset_layer.asset_graph.asset_check_keys} == set(AUDIT_CHECKS)
+    assert (job.partitions_def, job.tags["billing/writer"]) == (None, "audit:all")
+    assert job.executor_def is dg.in_process_executor
 
 
 def test_closing_a_month_runs_the_checks_and_scanning_it_does_not() -> None:
@@ -155,6 +202,8 @@ def test_closing_a_month_runs_the_checks_and_scanning_it_does_not() -> None:
     assert {key.name for key in keys["close_month"]} == set(CONTROLS)
     assert not keys["scan_month"]
     assert {key.name for key in keys["accrue_month"]} == set(CHECKS)
+    assert {key.name for key in keys["bill_clients"]} == set(CLIENT_CHECKS)
+    assert not keys["pull_tickets"]
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -186,7 +235,7 @@ def test_months_run_from_the_first_that_can_be_billed_to_the_current_one(now: da
 def test_these_resources_are_there() -> None:
     assert set(defs.resources or {}) == {
         "inputs", "outputs", "io_manager", "profile", "gate", "database", "notices", "retention",
-        "estimation",
+        "estimation", "client_sources", "client_rules", "audit_places",
     }  # fmt: skip
 
 
@@ -204,7 +253,9 @@ def test_these_schedules_run_by_themselves_and_say_what_for() -> None:
     found = {schedule.name: schedule for schedule in defs.schedules or ()}
     assert {name: (schedule.cron_schedule, schedule.execution_timezone) for name, schedule in found.items()} == {
         "deadline_watch": ("0 9 * * *", "UTC"), "tidy_daily": ("30 3 * * *", "UTC"),
-        "accrual_25th": ("0 6 * * *", "UTC"),
+        "accrual_25th": ("0 6 * * *", "UTC"), "tickets_every_6_hours": ("0 */6 * * *", "UTC"),
+        "backups_daily": ("0 2 * * *", "UTC"), "clients_monthly": ("0 3 1 * *", "UTC"),
+        "audit_every_2_hours": ("0 */2 * * *", "UTC"), "own_book_every_2_hours": ("30 */2 * * *", "UTC"),
     }  # fmt: skip
     for schedule in found.values():
         assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING, schedule.name
@@ -213,6 +264,8 @@ def test_these_schedules_run_by_themselves_and_say_what_for() -> None:
 
 TICKING = (
     "usage_files", "approvals", "accruals", "run_notices", "outbox", "accrual_25th", "deadline_watch", "tidy_daily",
+    "tickets_every_6_hours", "backups_daily", "clients_monthly", "audit_every_2_hours",
+    "own_book_every_2_hours",
 )  # fmt: skip
 
 

@@ -86,6 +86,14 @@ def test_a_book_is_taken_over_and_written_out_again_exactly(office: Office) -> N
     assert office.export("second.xlsx").read_bytes() == first.read_bytes()
 
 
+def test_what_a_plan_includes_is_a_sheet_of_the_book(office: Office) -> None:
+    soc = {"plan": "Gold", "term": "1 Year", "feature": "soc", "value": "SOC-1"}
+    assert office.take(office.workbook(plan_features=[soc])).code == 0
+    assert cells(office.export())["Plan features"] == [tuple(soc), tuple(soc.values())]
+    refused = office.take(office.workbook(plan_features=[soc, {**soc, "value": "SOC-2"}]))
+    assert "Plan features!A3: plan, term, feature stand in A2 already" in refused.err
+
+
 def test_every_change_is_kept_with_who_when_why_old_and_new(office: Office) -> None:
     office.take(office.workbook(plans=[PLAN]))
     before = len(office.changes())

@@ -1,0 +1,113 @@
+"""The [clients] table of a profile: how a company bills its clients, refused with its key when it cannot be meant."""
+
+from dataclasses import fields
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from billing_pipeline.engine.errors import InputError
+from billing_pipeline.engine.managed_services import Policy
+from billing_pipeline.engine.managed_services.proration import Options
+from billing_pipeline.engine.managed_services.terms import ClientTerms
+from billing_pipeline.profile import load_profile
+
+
+def terms(folder: Path, *settings: str) -> ClientTerms:
+    path = folder / "profile.toml"
+    path.write_text("\n".join(["[clients]", *settings]), "utf-8")
+    return load_profile(path).clients
+
+
+def refused(folder: Path, *settings: str) -> list[tuple[str, str]]:
+    """The key and the message of everything that is wrong."""
+    with pytest.raises(InputError) as error:
+        terms(folder, *settings)
+    assert {problem.file for problem in error.value.problems} == {str(folder / "profile.toml")}
+    return [(problem.cell, problem.message) for problem in error.value.problems]
+
+
+def test_without_a_table_clients_are_billed_as_is_recommended(tmp_path: Path) -> None:
+    path = tmp_path / "profile.toml"
+    path.write_text('brand = "Acme"\n', "utf-8")
+    for profile in (load_profile(None), load_profile(path)):
+        assert (profile.clients.policy, profile.clients.options) == (Policy(), Options())
+
+
+def test_every_choice_can_be_made(tmp_path: Path) -> None:
+    found = terms(
+        tmp_path,
+        "zero_included_tb_means_zero = false",
+        "backup_counts_by_effective_type = false",
+        "overrides_apply_to_typed_devices = false",
+        'prepaid_year = "all-history"',
+        'prepaid_drains = "gross"',
+        'billable_contacts = "all"',
+        "honour_billable_flag = false",
+        "prorate = true",
+        'tax_percent = "8.875"',
+    )
+    assert found.policy == Policy(
+        zero_included_tb_means_zero=False,
+        backup_counts_by_effective_type=False,
+        overrides_apply_to_typed_devices=False,
+        prepaid_year="all-history",
+        prepaid_drains="gross",
+        billable_contacts="all",
+        honour_billable_flag=False,
+    )
+    assert found.options == Options(prorate=True, tax_percent=Decimal("8.875"))
+
+
+def test_everything_of_the_policy_can_be_chosen_but_the_rounding(tmp_path: Path) -> None:
+    """Bills whose components are not rounded do not tie out with their files."""
+    chosen = {field.name for field in fields(ClientTerms)} & {field.name for field in fields(Policy)}
+    assert {field.name for field in fields(Policy)} - chosen == {"round_each_component"}
+    assert refused(tmp_path, "round_each_component = false")[0][0] == "clients.round_each_component"
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "message"),
+    [
+        ('prorate = "yes"', "clients.prorate", "is true or false"),
+        ("prorate = 1", "clients.prorate", "is true or false"),
+        ('prepaid_year = "fiscal"', "clients.prepaid_year", "is one of calendar, contract, all-history"),
+        ("prepaid_drains = true", "clients.prepaid_drains", "is one of net, gross"),
+        ('billable_contacts = ["all"]', "clients.billable_contacts", "is one of active, all"),
+        ("tax_percent = 19", "clients.tax_percent", "is not a setting of the profile, or not a text"),
+        ("tax_percent = 8.875", "clients.tax_percent", "is not a setting of the profile, or not a text"),
+        ("prorated = true", "clients.prorated", "is not a setting of the profile, or not a text"),
+        ("[clients.tax]", "clients.tax", "is not a setting of the profile, or not a text"),
+    ],
+)
+def test_a_value_of_another_type_and_an_unknown_key_are_refused_by_name(
+    tmp_path: Path, setting: str, key: str, message: str
+) -> None:
+    assert refused(tmp_path, setting) == [(key, message)]
+
+
+def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    assert [key for key, _ in refused(tmp_path, "prorate = 0", 'prepaid_year = ""', "x = 1")] == [
+        "clients.prorate",
+        "clients.prepaid_year",
+        "clients.x",
+    ]
+
+
+@pytest.mark.parametrize("percent", ["19 %", "nineteen", "8,875", "-1", "101", "NaN", "Infinity", "1.0000001", " "])
+def test_a_tax_that_is_no_percentage_is_refused(tmp_path: Path, percent: str) -> None:
+    ((key, message),) = refused(tmp_path, f'tax_percent = "{percent}"')
+    assert key == "clients.tax_percent"
+    assert "is no percentage" in message
+
+
+@pytest.mark.parametrize("percent", ["0", "100", "0.000001", "8.875000"])
+def test_a_tax_is_a_percentage_of_up_to_six_decimals(tmp_path: Path, percent: str) -> None:
+    assert terms(tmp_path, f'tax_percent = "{percent}"').options.tax_percent == Decimal(percent)
+
+
+def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "profile.toml"
+    path.write_text("clients = true\n", "utf-8")
+    with pytest.raises(InputError, match="clients"):
+        load_profile(path)
