@@ -46,7 +46,9 @@ format: setup  ## rewrite the code in the house format
 bench: setup  ## measure speed and memory
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 	@$(BIN)/python -m benchmarks.clients
+	@$(BIN)/python -m benchmarks.audit
 	@$(BIN)/python -m benchmarks.arrival
+	@$(BIN)/python -m benchmarks.audit_faults
 
 docs: setup  ## write the tables of docs/ that are generated from the code
 	@$(BIN)/python -m docs.settings_table

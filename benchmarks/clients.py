@@ -1,82 +1,100 @@
-"""Managed services: 10,000 clients, 500,000 devices, 500,000 people and 500,000 time entries billed, both files made.
+"""`python -m benchmarks.clients`: a month of 10,000 managed-services clients, phase by phase, medians of the rounds.
 
-`python -m benchmarks.clients`; the book is generated, the same every time. Prints seconds and the peak memory.
+What belongs here: which pieces run, each in a process of its own, and the table. What does not: the pieces
+(`client_month`), the book (`client_book`).
 """
 
-import resource
-import time
-from datetime import UTC, datetime
+import argparse
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
 
-import numpy as np
-import polars as pl
+from rich import box
+from rich.console import Console
+from rich.table import Table
 
-from billing_pipeline.engine.managed_services import Book, accounting_rows, client_bills, invoice_rows, tables
-from billing_pipeline.engine.money import AMOUNT
-from billing_pipeline.engine.period import Period
-from billing_pipeline.engine.tables import Schema
-from billing_pipeline.reports.csv_files import csv_bytes
+from benchmarks.measure import measured
 
-CLIENTS, RECORDS = 10_000, 500_000
-PERIOD = Period(2025, 9)
-_DAYS = 273  # of the year until the end of the period
-
-
-def generated() -> Book:
-    """A book of clients on one plan, every third with prepaid hours, devices of every type, some of them backed up."""
-    random = np.random.default_rng(20250901)
-    accounts = pl.Series([f"{100_000 + number}" for number in range(CLIENTS)])
-    numbers = pl.int_range(RECORDS, eager=True).cast(pl.String)
-
-    def owners() -> pl.Series:
-        return accounts.gather(random.integers(0, CLIENTS, RECORDS))
-
-    def shaped(schema: Schema, **columns: object) -> pl.DataFrame:
-        given = pl.DataFrame(columns)
-        missing = [pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in given.columns]
-        return given.with_columns(missing).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
-
-    rates = {name: ["12.34"] for name in tables.RATES}
-    types = pl.Series(["Workstation", "Server", "VM", "Switch", "Firewall"]).gather(random.integers(0, 5, RECORDS))
-    days = pl.duration(days=pl.Series(random.integers(0, _DAYS, RECORDS)))
-    times = pl.select(pl.lit(datetime(2025, 1, 1, tzinfo=UTC)) + days).to_series()
-    prepaid = accounts.gather_every(3)
-    monthly, yearly = pl.Series(["2.00"] * len(prepaid)).cast(AMOUNT), pl.Series(["20.00"] * len(prepaid)).cast(AMOUNT)
-    return Book(
-        clients=shaped(tables.CLIENTS, account=accounts, name="Client " + accounts, plan=["Gold"] * CLIENTS),
-        plans=shaped(tables.PLANS, plan=["Gold"], term=["Month to Month"], **rates),
-        settings=shaped(tables.SETTINGS, account=prepaid, prepaid_hours_monthly=monthly, prepaid_hours_yearly=yearly),
-        devices=shaped(
-            tables.DEVICES, account=owners(), device_id=numbers, name="host-" + numbers, typed=[True] * RECORDS,
-            type=types, bytes=random.integers(0, 2**41, RECORDS),
-        ),
-        device_overrides=shaped(tables.DEVICE_OVERRIDES),
-        people=shaped(
-            tables.PEOPLE, account=owners(), person_id=numbers, name="User " + numbers, active=[True] * RECORDS
-        ),
-        person_overrides=shaped(tables.PERSON_OVERRIDES),
-        entries=shaped(
-            tables.ENTRIES, account=owners(), entry_id=numbers, at=times,
-            hours=pl.Series(random.integers(1, 40, RECORDS)).cast(tables.HOURS), billable=[True] * RECORDS,
-        ),
-        items=shaped(tables.ITEMS),
-    )  # fmt: skip
+# Known here without importing the pieces: this process must stay small (see `measured`).
+_TITLE = "10,000 clients, 500,000 devices, 500,000 people, 500,000 time entries; 20,000 CSV files"
+_PHASES = "phases.json"
+_SCAN, _ENGINE, _MONTH = "scan", "engine", "month"
+_WITH_FILES = "both CSV sets"
+_BILLED = ("month", "bills", "explained lines", "hash of what it is made of", _WITH_FILES)
+_LAST = "workbook"
+Phases = dict[str, list[float]]  # seconds, seconds of the processor, the peak of memory until its end in MiB
+Rounds = list[dict[str, Phases]]
 
 
 def main() -> None:
-    """Bill the generated book three times; the median."""
-    book = generated()
-    rounds = []
-    for _ in range(3):
-        begun = time.perf_counter()
-        found = client_bills(book, PERIOD)
-        billed = time.perf_counter()
-        sizes = [len(csv_bytes(rows(found, PERIOD).drop("account"))) for rows in (invoice_rows, accounting_rows)]
-        rounds.append((time.perf_counter() - begun, billed - begun))
-    whole, bills = sorted(rounds)[1]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"{CLIENTS:,} clients, {2 * RECORDS:,} devices and people, {RECORDS:,} time entries")
-    print(f"bills {bills:.2f} s, with both files ({sum(sizes) >> 20} MiB) {whole:.2f} s, peak {peak:,} MiB")
-    print(f"total {found.bills['total'].sum()}, {found.bills.height:,} billed, {found.exceptions.height:,} not")
+    """Measure the rounds asked for and print one table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.clients", description="Measure a month of clients.")
+    parser.add_argument("--repeat", type=int, default=3, help="rounds (default: 3)")
+    options = parser.parse_args()
+    if options.repeat < 1:
+        parser.error("rounds are counted from 1")
+    console = Console()
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with tempfile.TemporaryDirectory(prefix="billing-clients-") as name, console.status("making the book") as status:
+        measured("client_book", f"{name}/book")
+        rounds = _rounds(Path(name), options.repeat, status.update)
+    console.print(f"{cores} cores{load}, {options.repeat} rounds")
+    console.print(_table(rounds))
+
+
+def _rounds(folder: Path, repeat: int, progress: Callable[[str], None]) -> Rounds:
+    """Every piece once a round."""
+    rounds: Rounds = []
+    for number in range(1, repeat + 1):
+        found: dict[str, Phases] = {}
+        for piece in (_SCAN, _ENGINE, _MONTH):
+            progress(f"round {number} of {repeat}: {piece}")
+            work = folder / "work"
+            work.mkdir()
+            measured("client_month", piece, str(folder / "book"), str(work))
+            found[piece] = json.loads((work / _PHASES).read_text())
+            shutil.rmtree(work)
+        rounds.append(found)
+    return rounds
+
+
+def _table(rounds: Rounds) -> Table:
+    table = Table(title=_TITLE, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+    table.add_column("", no_wrap=True)
+    for heading in ("seconds", "user+sys", "x scan", "peak MiB"):
+        table.add_column(heading, justify="right", no_wrap=True)
+
+    def row(label: str, piece: str, names: Sequence[str]) -> None:
+        seconds = [sum(one[piece][name][0] for name in names) for one in rounds]
+        scans = [sum(part[0] for part in one[_SCAN].values()) for one in rounds]
+        worked = [sum(one[piece][name][1] for name in names) for one in rounds]
+        peaks = [max(one[piece][name][2] for name in names) for one in rounds]
+        ratio = median(mine / scan for mine, scan in zip(seconds, scans, strict=True))
+        table.add_row(label, f"{median(seconds):.2f}", f"{median(worked):.2f}", f"{ratio:.1f}", f"{median(peaks):,.0f}")
+
+    row("plain scan of the files, summed by client", _SCAN, _names(rounds, _SCAN))
+    table.add_section()
+    for name in _names(rounds, _ENGINE):
+        row(f"in memory: {name}", _ENGINE, [name])
+    table.add_section()
+    phases = _names(rounds, _MONTH)
+    for name in phases:
+        row(name, _MONTH, [name])
+    table.add_section()
+    row("billed, and both CSV sets written", _MONTH, _BILLED)
+    row("from the folder to both CSV sets", _MONTH, phases[: phases.index(_WITH_FILES) + 1])
+    row("all but the workbook", _MONTH, phases[: phases.index(_LAST)])
+    row("all", _MONTH, phases)
+    return table
+
+
+def _names(rounds: Rounds, piece: str) -> list[str]:
+    return list(rounds[0][piece])
 
 
 if __name__ == "__main__":
