@@ -18,12 +18,14 @@ NOTHING = "There is nothing to audit: no account of Smartsheet, and no folder of
 def tick(tmp_path: Path, **settings: object) -> list[dg.RunRequest] | str:
     """What a tick asks for, or says when it asks for nothing."""
     given = Settings(**{"audit_dir": tmp_path / "nowhere"} | settings)  # type: ignore[arg-type]
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        context = dg.build_schedule_context(
+    with (
+        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
+        dg.build_schedule_context(  # left before the instance: it would leave a dead one behind for other tests
             instance=instance,
             scheduled_execution_time=datetime(2026, 6, 1, 4, tzinfo=UTC),
             repository_def=defs.get_repository_def(),
-        )
+        ) as context,
+    ):
         found = audit_schedule(given).evaluate_tick(context)
     return [*found.run_requests] if found.run_requests else found.skip_message or ""
 
