@@ -111,7 +111,7 @@ def sheet(sheet_id: str = SHEET, name: str = "Feeder 12", **values: Any) -> dict
 
 
 def coverage(*given: Mapping[str, Any]) -> pl.DataFrame:
-    return frame(given or [sheet()], views.COVERAGE)
+    return frame(given or [sheet()], tables.COVERAGE)
 
 
 def frame(given: Sequence[Mapping[str, Any]], schema: Schema) -> pl.DataFrame:

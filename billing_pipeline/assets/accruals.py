@@ -29,7 +29,14 @@ from billing_pipeline.assets.accruing import (
     usage_of,
 )
 from billing_pipeline.assets.comparing import read_variance
-from billing_pipeline.assets.drafts import CHECKS_FILE, file_table, first_draft, refuse_altered, refuse_mixed_drafts
+from billing_pipeline.assets.drafts import (
+    CHECKS_FILE,
+    check_results,
+    file_table,
+    first_draft,
+    refuse_altered,
+    refuse_mixed_drafts,
+)
 from billing_pipeline.assets.metadata import month_asset, preview, started_at
 from billing_pipeline.assets.releasing import finish_release, publish_release
 from billing_pipeline.assets.run_set import facts_of_run
@@ -226,17 +233,7 @@ def journal_checks(
 ) -> Iterator[dg.AssetCheckResult]:
     """One check for each rule of a journal entry, over the files of the very run it runs in."""
     folder = outputs.of(ACCRUALS).draft_folder(period_of(context), run_of(context))
-    found = json.loads((folder / CHECKS_FILE).read_bytes())
-    for name in CHECKS:
-        texts = found[name]
-        shown = {"problems": dg.MetadataValue.md("\n".join(f"- {text}" for text in texts[:20]) or "none")}
-        yield dg.AssetCheckResult(
-            check_name=name,
-            asset_key="journal_entry",
-            passed=not texts,
-            metadata=shown,
-            description="; ".join(texts[:5]),
-        )
+    yield from check_results(folder, "journal_entry", CHECKS)
 
 
 @month_asset(

@@ -23,7 +23,7 @@ from billing_pipeline.engine.managed_services.checking import (
     untied,
     wrongly_placed,
 )
-from billing_pipeline.engine.managed_services.entries import COUNTED, LATE
+from billing_pipeline.engine.managed_services.entries import charged_in
 from billing_pipeline.engine.managed_services.explanation import explained_lines
 from billing_pipeline.engine.managed_services.features import effective_features
 from billing_pipeline.engine.managed_services.month import ClientMonth, client_month
@@ -193,7 +193,7 @@ def file_problems(
     }
     totals = {one.number: one.total for one in accepted.values()}
     billed = database.run(client_archive.billed_entries)
-    charged = made.entries.filter(pl.col("state").is_in([COUNTED, LATE]) & (pl.col("month") == period.first))
+    charged = made.entries.filter(charged_in(period))
     return {
         TIES_OUT: untied(made.bills, made.lines, read, totals),
         ONCE: wrongly_placed(companies, made.bills, made.others.filter(pl.col("kind") != WARNING), period),

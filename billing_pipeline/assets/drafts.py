@@ -1,9 +1,11 @@
 """Drafts between assets: which inputs a draft was made of, and the files made from it that wait for publication."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 
 from billing_pipeline.engine.errors import GateError
@@ -30,6 +32,17 @@ def file_table(folder: Path, kinds: Mapping[str, str], draft: str) -> pl.DataFra
         schema={**dict.fromkeys(("name", "kind", "path", "sha256"), pl.String), "bytes": pl.Int64, "draft": pl.String},
         orient="row",
     )
+
+
+def check_results(folder: Path, asset: str, names: Iterable[str]) -> Iterator[dg.AssetCheckResult]:
+    """A result for each named check of the asset, of what the run wrote into CHECKS_FILE of its draft folder."""
+    found = json.loads((folder / CHECKS_FILE).read_bytes())
+    for name in names:
+        texts = found[name]
+        shown = {"problems": dg.MetadataValue.md("\n".join(f"- {text}" for text in texts[:20]) or "none")}
+        yield dg.AssetCheckResult(
+            check_name=name, asset_key=asset, passed=not texts, metadata=shown, description="; ".join(texts[:5])
+        )
 
 
 def first_draft(priced_rows: pl.LazyFrame) -> str:

@@ -22,7 +22,7 @@ from billing_pipeline.assets.client_billing import (
     write_bills,
 )
 from billing_pipeline.assets.client_pulls import captured, frozen_book
-from billing_pipeline.assets.drafts import CHECKS_FILE, file_table, refuse_altered, refuse_mixed_drafts
+from billing_pipeline.assets.drafts import CHECKS_FILE, check_results, file_table, refuse_altered, refuse_mixed_drafts
 from billing_pipeline.assets.metadata import OWNERS, month_asset, preview, started_at
 from billing_pipeline.assets.run_set import RunSet, drafted_files, facts_of_run
 from billing_pipeline.engine.managed_services import pulled
@@ -166,14 +166,7 @@ def client_checks(
 ) -> Iterator[dg.AssetCheckResult]:
     """One check for each rule, over the files of the very run it runs in."""
     folder = outputs.of(CLIENTS).draft_folder(period_of(context), run_of(context))
-    found = json.loads((folder / CHECKS_FILE).read_bytes())
-    for name in CHECKS:
-        texts = found[name]
-        shown = {"problems": dg.MetadataValue.md("\n".join(f"- {text}" for text in texts[:20]) or "none")}
-        yield dg.AssetCheckResult(
-            check_name=name, asset_key="client_invoices", passed=not texts, metadata=shown,
-            description="; ".join(texts[:5]),
-        )  # fmt: skip
+    yield from check_results(folder, "client_invoices", CHECKS)
 
 
 @dg.asset_check(

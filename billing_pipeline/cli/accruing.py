@@ -6,19 +6,17 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import polars as pl
 from rich.progress import Progress
 
 from billing_pipeline.build import estimation_from
-from billing_pipeline.cli.closing import Month, failed_checks, installed_month, progress_bar, run_month
+from billing_pipeline.cli.closing import Month, installed_month, progress_bar, refusing, run_month
 from billing_pipeline.cli.target import Place, adhoc_resources
 from billing_pipeline.engine.accruals import CHECKS, COMPONENTS, Materiality, customer_totals, variances
 from billing_pipeline.engine.accruals.reading import totals_from_csv
 from billing_pipeline.engine.errors import GateError, InputError, Problem
 from billing_pipeline.engine.money import AMOUNT
 from billing_pipeline.engine.period import Period
-from billing_pipeline.jobs import CHECK_FAILED
 from billing_pipeline.profile import load_profile
 from billing_pipeline.reports.accruals import variance_table, write_variance
 from billing_pipeline.reports.billing import SOURCE
@@ -48,14 +46,8 @@ def accrual_of(
     month = _target(period, place, save_detail=save_detail)
     sets = month.outputs.of(ACCRUALS)
     before = sets.latest_manifest(period)
-    try:
-        with progress or progress_bar() as bar:
-            run_month(month, "accrue_month", bar, tags, capability=ACCRUALS)
-    except dg.DagsterError as error:
-        if type(error).__name__ != CHECK_FAILED:
-            raise
-        texts = failed_checks(sets, CHECKS) or ["a check of the journal entry failed"]
-        raise GateError(f"{period} is not accrued: {'; '.join(texts)}") from None
+    with refusing(sets, CHECKS, f"{period} is not accrued", "the journal entry"), progress or progress_bar() as bar:
+        run_month(month, "accrue_month", bar, tags, capability=ACCRUALS)
     made = sets.latest_manifest(period)
     if made is None:
         raise GateError(f"the run of {period} came to no end; look for it in Dagster's pages")

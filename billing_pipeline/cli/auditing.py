@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from billing_pipeline.assets.auditing import SUMMARY_FILE
 from billing_pipeline.build import audit_places, resources_from
 from billing_pipeline.cli.closing import progress_bar, run_job
 from billing_pipeline.engine.errors import InputError, Problem
@@ -15,8 +16,6 @@ from billing_pipeline.resources.outputs import OutputFiles, output_files
 from billing_pipeline.resources.smartsheet import Smartsheet
 from billing_pipeline.run_tags import ALL, AUDIT, FORCED
 from billing_pipeline.settings import load_settings
-
-_SUMMARY = "audit/audit_summary.json"
 
 
 def audited(*, force_report: bool, dry_run: bool) -> dict[str, Any]:
@@ -31,20 +30,20 @@ def audited(*, force_report: bool, dry_run: bool) -> dict[str, Any]:
     held = lease(resources["database"].opened(), f"{AUDIT}:{ALL}", seconds=settings.lease_seconds)
     with held, progress_bar() as bar:
         run_job(resources, "audit", bar, "Audit", tags={FORCED: "yes"} if force_report else {})
-    document = _drafted(sets) if dry_run else json.loads(sets.read_named(_SUMMARY))
+    document = _drafted(sets) if dry_run else json.loads(sets.read_named(SUMMARY_FILE))
     return {**document, "dry_run": dry_run, "files": [] if dry_run else _files(sets)}
 
 
 def _drafted(sets: OutputFiles) -> dict[str, Any]:
     """The summary of a dry run, of which nothing else is kept."""
     folder = sets.unfinished_drafts()[-1]
-    document: dict[str, Any] = json.loads((folder / _SUMMARY).read_bytes())
+    document: dict[str, Any] = json.loads((folder / SUMMARY_FILE).read_bytes())
     shutil.rmtree(folder)
     return document
 
 
 def _files(sets: OutputFiles) -> list[str]:
-    return [sets.address(_SUMMARY)]
+    return [sets.address(SUMMARY_FILE)]
 
 
 def set_up(*, apply: bool) -> dict[str, Any]:

@@ -4,22 +4,21 @@ from datetime import UTC, datetime, time
 from functools import partial
 from typing import Any
 
-import dagster as dg
 import polars as pl
 from rich.progress import Progress
 
 from billing_pipeline.assets.client_billing import EXCEPTION, EXCLUDED, WARNING
-from billing_pipeline.cli.closing import Month, failed_checks, installed_month, progress_bar, run_month
+from billing_pipeline.assets.client_pulls import ALWAYS
+from billing_pipeline.cli.closing import Month, installed_month, progress_bar, refusing, run_month
 from billing_pipeline.engine.errors import GateError, InputError, nearest
 from billing_pipeline.engine.managed_services import MONEY, pulled
 from billing_pipeline.engine.managed_services.bills import PARTS
 from billing_pipeline.engine.managed_services.checking import CHECKS
-from billing_pipeline.engine.managed_services.entries import COUNTED, LATE
+from billing_pipeline.engine.managed_services.entries import charged_in
 from billing_pipeline.engine.managed_services.exact import hours
 from billing_pipeline.engine.managed_services.exports import DUE_AFTER
 from billing_pipeline.engine.money import cents
 from billing_pipeline.engine.period import Period
-from billing_pipeline.jobs import CHECK_FAILED
 from billing_pipeline.reports.managed_services import EMPTY_TEXT
 from billing_pipeline.resources import client_archive
 from billing_pipeline.resources.client_book import changes_since
@@ -39,14 +38,9 @@ def billed(period: Period, pull: str, account: str | None, progress: Progress | 
     """
     month = installed_month(period)
     sets = month.outputs.of(CLIENTS)
-    try:
-        with progress or progress_bar() as bar:
-            run_month(month, "bill_clients", bar, {PULL: pull}, capability=CLIENTS)
-    except dg.DagsterError as error:
-        if type(error).__name__ != CHECK_FAILED:
-            raise
-        texts = failed_checks(sets, CHECKS) or ["a check of the bills failed"]
-        raise GateError(f"clients are not billed for {period}: {'; '.join(texts)}") from None
+    title = f"clients are not billed for {period}"
+    with refusing(sets, CHECKS, title, "the bills"), progress or progress_bar() as bar:
+        run_month(month, "bill_clients", bar, {PULL: pull}, capability=CLIENTS)
     made = sets.latest_manifest(period)
     if made is None:
         raise GateError(f"the run of {period} came to no end; look for it in Dagster's pages")
@@ -75,7 +69,7 @@ def synced(period: Period | None, what: str) -> dict[str, Any]:
     listings = []
     with progress_bar() as bar:
         for job, names in (_JOBS[one] for one in (_JOBS if what == "all" else [what])):
-            run_month(month, job, bar, {PULL: "always"}, capability=CLIENTS)
+            run_month(month, job, bar, {PULL: ALWAYS}, capability=CLIENTS)
             for name in names:
                 frame = month.frame(name)
                 records = pulled.records(name, frame)
@@ -127,7 +121,7 @@ def _drafts(sets: OutputFiles, made: dict[str, Any], period: Period, account: st
         _refuse_unknown(bills["account"].to_list(), account, period)
         bills = bills.filter(pl.col("account") == account)
     texts = {row["account"]: row for row in frames["texts"].iter_rows(named=True)}
-    charged = frames["entries"].filter(pl.col("state").is_in([COUNTED, LATE]) & (pl.col("month") == period.first))
+    charged = frames["entries"].filter(charged_in(period))
     lines = _by_account(frames["lines"].with_columns(pl.col("rate", "amount").cast(pl.String)))
     entries = _by_account(
         charged.select("account", "source", "source_id", pl.col("worked").dt.total_milliseconds().alias("spent"))

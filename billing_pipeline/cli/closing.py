@@ -131,7 +131,19 @@ def run_job(
     progress.update(task, step="done")
 
 
-def failed_checks(sets: OutputFiles, checks: Iterable[str]) -> list[str]:
+@contextmanager
+def refusing(sets: OutputFiles, checks: Iterable[str], title: str, what: str) -> Iterator[None]:
+    """GateError that begins with `title` when a check of `what` fails within: what the checks of its draft found."""
+    try:
+        yield
+    except dg.DagsterError as error:
+        if type(error).__name__ != CHECK_FAILED:
+            raise
+        texts = _failed_checks(sets, checks) or [f"a check of {what} failed"]
+        raise GateError(f"{title}: {'; '.join(texts)}") from None
+
+
+def _failed_checks(sets: OutputFiles, checks: Iterable[str]) -> list[str]:
     """What the checks of the last draft found, in the order of their names."""
     files = [folder / CHECKS_FILE for folder in sets.unfinished_drafts() if (folder / CHECKS_FILE).is_file()]
     found = json.loads(files[-1].read_bytes()) if files else {}

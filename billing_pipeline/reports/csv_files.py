@@ -4,7 +4,7 @@ import io
 
 import polars as pl
 
-_FORMULA = r"^[=+\-@\t\r]"
+FORMULA = r"^[=+\-@\t\r]"  # how a text starts that a spreadsheet may take for a formula
 
 
 def csv_bytes(frame: pl.DataFrame) -> bytes:
@@ -17,12 +17,12 @@ def csv_bytes(frame: pl.DataFrame) -> bytes:
 def readable_csv_bytes(frame: pl.DataFrame) -> bytes:
     """The same for files that people open in a spreadsheet: an apostrophe keeps text from starting a formula."""
     texts = [pl.col(name) for name, dtype in frame.schema.items() if dtype == pl.String]
-    return csv_bytes(
-        frame.with_columns(
-            pl.when(text.str.contains(_FORMULA)).then(pl.concat_str(pl.lit("'"), text)).otherwise(text).name.keep()
-            for text in texts
-        )
-    )
+    return csv_bytes(frame.with_columns(harmless(text).name.keep() for text in texts))
+
+
+def harmless(text: pl.Expr) -> pl.Expr:
+    """The text with an apostrophe before it where it would start a formula."""
+    return pl.when(text.str.contains(FORMULA)).then(pl.concat_str(pl.lit("'"), text)).otherwise(text)
 
 
 def part_name(stem: str, part: int) -> str:

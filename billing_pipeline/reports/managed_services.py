@@ -20,10 +20,11 @@ from billing_pipeline.engine.managed_services.features import NOT_INCLUDED
 from billing_pipeline.engine.managed_services.tables import HOURS
 from billing_pipeline.engine.money import AMOUNT, cents
 from billing_pipeline.engine.period import Period
+from billing_pipeline.reports.csv_files import FORMULA, harmless
 from billing_pipeline.reports.workbook import Table, write_workbook
 from billing_pipeline.reports.workbook_parts import Style
 
-_FORMULA, _QUOTED = r"^[=+\-@\t\r]", r'[",\r\n]'
+_QUOTED = r'[",\r\n]'
 _TOTAL = "TOTAL"
 _HEADER = Style(bold=True, color="FFFFFF", fill="2F5496", border="thin", align="center", wrap=True)
 _BOLD = Style(bold=True)
@@ -61,7 +62,7 @@ def client_texts(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _needs_care(name: str) -> pl.Expr:
     """Whether any text of the column needs quotes or may start a formula: looking is quicker than treating all."""
-    return pl.col(name).str.contains(f"{_FORMULA}|{_QUOTED}").any()
+    return pl.col(name).str.contains(f"{FORMULA}|{_QUOTED}").any()
 
 
 def _cell(name: str) -> pl.Expr:
@@ -69,8 +70,7 @@ def _cell(name: str) -> pl.Expr:
 
 
 def _careful_cell(name: str) -> pl.Expr:
-    text = _cell(name)
-    text = pl.when(text.str.contains(_FORMULA)).then(pl.concat_str(pl.lit("'"), text)).otherwise(text)
+    text = harmless(_cell(name))
     quoted = pl.concat_str(pl.lit('"'), text.str.replace_all('"', '""', literal=True), pl.lit('"'))
     return pl.when(text.str.contains(_QUOTED)).then(quoted).otherwise(text)
 

@@ -13,16 +13,13 @@ from pathlib import Path
 
 import polars as pl
 
-from billing_pipeline.engine.audit.tables import REVISIONS
+from billing_pipeline.engine.audit.tables import RATES, REVISIONS
 from billing_pipeline.engine.cells import PRICE, parse_numbers
 from billing_pipeline.engine.errors import InputError, Problem
-from billing_pipeline.engine.money import RATE
-from billing_pipeline.engine.tables import Schema
 from billing_pipeline.engine.usage.structure import check_structure
 from billing_pipeline.resources.audit_sheets import SheetRead, SourceRow, instant, matched, sheet_read, title_key
 from billing_pipeline.resources.files import read_whole
 
-RATES: Schema = {"unit_code": pl.String, "work_type": pl.String, "rate": RATE}
 _ROW_ID, _MODIFIED_AT, _MODIFIED_BY = "ROW_ID", "MODIFIED_AT", "MODIFIED_BY"
 _HISTORY = ("ROW_ID", "COLUMN", "AT", "VALUE", "BY")
 _NOT_SHEETS = ("rates",)

@@ -27,9 +27,8 @@ from billing_pipeline.engine.audit.rules.weeks import outside_week, weeks_moved
 from billing_pipeline.engine.audit.snapshot import KEY, Snapshot
 from billing_pipeline.engine.audit.thresholds import Thresholds
 from billing_pipeline.engine.audit.tracked import cell_events, tracked_cells
+from billing_pipeline.engine.findings import CLEAN, FINDINGS, NOT_VERIFIED
 from billing_pipeline.engine.tables import conform
-
-CLEAN, FINDINGS, NOT_VERIFIED = "CLEAN", "FINDINGS", "NOT_VERIFIED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,15 +30,6 @@ FINDINGS: Schema = {  # every known finding, open or resolved; key: finding_key
     "reopen_count": pl.Int64,
     "disposition": pl.String,
 }
-COVERAGE: Schema = {  # what a run looked at, a row per source sheet
-    "sheet_id": pl.String,
-    "sheet": pl.String,
-    "rows": pl.Int64,
-    "cells": pl.Int64,  # tracked cells that were checked
-    "not_verified": pl.Int64,  # tracked cells that could not be checked
-    "unreadable": pl.Int64,  # cells with a problem
-    "error": pl.String,  # why the sheet could not be judged; "" is none
-}
 RUNS: Schema = {  # a run of the audit; key: run_id
     "run_id": pl.String,
     "at": UTC_TIME,

@@ -7,6 +7,7 @@ entry is billed twice, and none is lost. Source: decision 18; Q9, Q11, Q13.
 import polars as pl
 
 from billing_pipeline.engine.managed_services import tables
+from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.tables import Schema, conform
 
 CLOSED: Schema = {"account": pl.String, "month": pl.Date}
@@ -14,6 +15,11 @@ BILLED: Schema = {"source": pl.String, "source_id": pl.String, "account": pl.Str
 COUNTED, LATE = "counted", "counted late"
 NOT_BILLABLE, DELETED, GONE = "not billable", "its ticket was deleted", "no longer in its source"
 ELSEWHERE = "billed to another client"
+
+
+def charged_in(period: Period) -> pl.Expr:
+    """Whether a dated entry is charged on the month's bill: counted in it, or counted late."""
+    return pl.col("state").is_in([COUNTED, LATE]) & (pl.col("month") == period.first)
 
 
 def dated_entries(

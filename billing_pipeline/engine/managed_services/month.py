@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from billing_pipeline.engine.managed_services import pulled, tables
-from billing_pipeline.engine.managed_services.entries import COUNTED, LATE, book_entries, dated_entries, record_id
+from billing_pipeline.engine.managed_services.entries import book_entries, charged_in, dated_entries, record_id
 from billing_pipeline.engine.managed_services.listings import billed_type
 from billing_pipeline.engine.managed_services.reference import (
     client_settings,
@@ -152,9 +152,7 @@ def _warnings(
     lost = there[pulled.DEVICES].filter(unknown).join(volumes, on=["source", "source_id"], how="left")
     devices = lost.group_by("account", "site").agg(pl.len().alias("count"), pl.col("bytes").sum())
     contacts = there[pulled.CONTACTS].filter(unknown).group_by("account").agg(pl.len().alias("count"))
-    in_month = pl.col("month") == period.first
-    counts = pl.col("state").is_in([COUNTED, LATE])
-    hours = dated.filter(unknown & in_month & counts).group_by("account").agg(
+    hours = dated.filter(unknown & charged_in(period)).group_by("account").agg(
         pl.len().alias("count"), pl.col("worked").sum().dt.total_minutes().alias("minutes")
     )  # fmt: skip
     inventory = there[pulled.DEVICES].select("source", "source_id")
