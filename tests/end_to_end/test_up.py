@@ -184,8 +184,9 @@ def test_with_postgres_a_file_is_billed_there_and_the_server_stops_with_us(
     with sa.create_engine(urls["BILLING_DAGSTER_POSTGRES_URL"], poolclass=sa.NullPool).connect() as connection:
         assert connection.scalar(sa.text("SELECT count(*) FROM daemon_heartbeats")) > 0
     database = open_database(urls["BILLING_DATABASE_URL"])
-    up.until(lambda: len(database.run(releases.all_releases)) == 1)
-    assert (tmp_path / "data" / "outputs" / "gep_netsuite" / "gep_netsuite_invoice_import_2026.01.csv").is_file()
+    invoices = tmp_path / "data" / "outputs" / "gep_netsuite" / "gep_netsuite_invoice_import_2026.01.csv"
+    up.until(invoices.is_file)  # copied after the release is in the database
+    assert len(database.run(releases.all_releases)) == 1
     assert not (tmp_path / "data" / "billing.db").exists()
     assert not (tmp_path / "data" / "dagster" / "history").exists()
     server = int((tmp_path / "data" / "postgres" / "postmaster.pid").read_text().split()[0])

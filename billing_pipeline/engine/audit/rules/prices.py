@@ -16,7 +16,8 @@ def price_anomalies(rows: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     """DRAFT of billable rows (ROWS) whose unit price has a robust z-score above `anomaly_score` among the same work.
 
     The score is the distance from the median over the median distance; where more than half of the prices are the same,
-    over the mean distance. It is a statistic, no amount, and so a binary float.
+    over the mean distance. It is a statistic, no amount, and so a binary float. A unit price as near to the median as a
+    price may be to its contract rate is none: where all prices agree, the rounding to cents alone would stand out.
     """
     units = rows.filter(is_billable() & (pl.col("quantity") > 0) & pl.col("unit_code").is_not_null())
     priced = units.with_columns(unit=_unit_price())
@@ -32,7 +33,7 @@ def price_anomalies(rows: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     spread = pl.when(pl.col("median") > 0).then(pl.col("median") * _BY_MEDIAN).otherwise(pl.col("mean") * _BY_MEAN)
     scored = apart.join(spreads.with_columns(spread=spread), on=_SAME, nulls_equal=True)
     odd = scored.with_columns(score=pl.col("away") / pl.col("spread")).filter(
-        pl.col("score").is_finite() & (pl.col("score") > float(thresholds.anomaly_score))
+        pl.col("score").is_finite() & (pl.col("score") > float(thresholds.anomaly_score)) & _is_off(thresholds)
     )
     return draft(
         odd,
@@ -47,6 +48,12 @@ def price_anomalies(rows: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
             _dollars("unit"), "samples", _dollars("middle"), pl.col("score").round(1),
         ),
     )  # fmt: skip
+
+
+def _is_off(thresholds: Thresholds) -> pl.Expr:
+    """Whether a unit is further from the median than its line may be from rate x quantity."""
+    tolerated = pl.lit(int(thresholds.rate_cents * _UNIT)) / pl.col("quantity").cast(pl.Float64)
+    return pl.col("away") > pl.max_horizontal(tolerated, pl.col("middle") * float(thresholds.rate_share))
 
 
 def _unit_price() -> pl.Expr:
