@@ -41,6 +41,7 @@ from billing_pipeline.resources.frames import FrameIOManager
 from billing_pipeline.resources.gate import Gate
 from billing_pipeline.resources.inputs import Inputs
 from billing_pipeline.resources.leases import MonthWriter
+from billing_pipeline.resources.narrative import NarrativePlace
 from billing_pipeline.resources.notices import notices_from
 from billing_pipeline.resources.outputs import Outputs
 from billing_pipeline.resources.retention import Retention
@@ -130,7 +131,7 @@ def resources_from(settings: Settings) -> dict[str, object]:
     )
     retention = Retention(keep_runs_days=settings.keep_runs_days, keep_run_sets_days=settings.keep_run_sets_days)
     clients = {"client_sources": client_sources(settings), "client_rules": client_rules(settings)}
-    clients |= {"audit_places": audit_places(settings)}
+    clients |= {"audit_places": audit_places(settings), "narrative": narrative_place(settings)}
     return {**month, **clients, "notices": notices_from(settings), "retention": retention}
 
 
@@ -153,11 +154,11 @@ def client_sources(settings: Settings) -> ClientSourcesResource:
     )
 
 
-def audit_places(settings: Settings, *, dry_run: bool = False) -> AuditPlacesResource:
-    """What is audited; the token stays in the environment."""
+def audit_places(settings: Settings, *, dry_run: bool = False, folder: Path | None = None) -> AuditPlacesResource:
+    """What is audited, in another `folder` of sheets when it is given; the token stays in the environment."""
     token = "SMARTSHEET_API_TOKEN" if "SMARTSHEET_API_TOKEN" in os.environ else "BILLING_SMARTSHEET_API_TOKEN"
     return AuditPlacesResource(
-        folder=str(settings.audit_folder.absolute()),
+        folder=str((folder or settings.audit_folder).absolute()),
         token=dg.EnvVar(token) if settings.smartsheet_api_token else "",
         base=settings.smartsheet_api_base,
         sheets=settings.audit_sheets,
@@ -167,6 +168,15 @@ def audit_places(settings: Settings, *, dry_run: bool = False) -> AuditPlacesRes
         reports=settings.audit_reports,
         target_sheet=settings.target_sheet_id,
         dry_run=dry_run,
+    )
+
+
+def narrative_place(settings: Settings) -> NarrativePlace:
+    """Who words the figures of an audit; nobody by default."""
+    return NarrativePlace(
+        url=settings.narrative_url or "",
+        model=settings.narrative_model or "",
+        key=dg.EnvVar("BILLING_NARRATIVE_KEY") if settings.narrative_key else "",
     )
 
 
@@ -236,4 +246,5 @@ def local_resources(
         "audit_places": AuditPlacesResource(folder=str(state_dir / "audit")),
         "client_sources": ClientSourcesResource(folder=str(state_dir / "clients")),
         "client_rules": ClientRules(),
+        "narrative": NarrativePlace(),
     }

@@ -1,12 +1,19 @@
-"""The company's own names: file prefix, brand, items, products, ledger accounts. Defaults are the reference's."""
+"""The company's own names: file prefix, brand, items, products, ledger accounts. Defaults are the reference's.
+
+What belongs here: reading the file, and saying which key cannot be meant. What does not: what the terms do (engine).
+"""
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from billing_pipeline.engine.accruals.terms import REVERSALS, AccrualTerms
+from billing_pipeline.engine.audit.thresholds import Thresholds
 from billing_pipeline.engine.errors import InputError, Problem
 from billing_pipeline.engine.invoicing import InvoiceTerms
 from billing_pipeline.engine.managed_services.terms import ClientTerms
@@ -21,61 +28,104 @@ class Profile:
     invoice: InvoiceTerms = field(default_factory=InvoiceTerms)
     accrual: AccrualTerms = field(default_factory=AccrualTerms)
     clients: ClientTerms = field(default_factory=ClientTerms)
+    audit: Thresholds = field(default_factory=Thresholds)
 
 
-_TABLES: dict[str, type[Any]] = {"invoice": InvoiceTerms, "accrual": AccrualTerms, "clients": ClientTerms}
+_TABLES: dict[str, type[Any]] = {
+    "invoice": InvoiceTerms,
+    "accrual": AccrualTerms,
+    "clients": ClientTerms,
+    "audit": Thresholds,
+}
+_NO_SETTING = "is not a setting of the profile, or not a text"
+_DURATION = re.compile(r"(\d{1,4}) (hour|day)s?")
 
 
 def load_profile(path: Path | None) -> Profile:
-    """The profile of a TOML file, or the default. Keys as Profile's fields; tables [invoice], [accrual], [clients]."""
+    """The profile of a TOML file, or the default. Keys as Profile's fields; tables [invoice], [accrual], [clients],
+    [audit]. InputError: every key that is none, or says what cannot be meant.
+    """
     if path is None:
         return Profile()
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        document = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(Problem(f"cannot be read as a profile: {error}", file=str(path))) from None
+    problems: list[Problem] = []
     tables = {name: document.pop(name, {}) for name in _TABLES}
-    problems = _unknown(document, Profile, path)
-    problems += [_wrong(name, path) for name, values in tables.items() if not isinstance(values, dict)]
-    tables = {name: values for name, values in tables.items() if isinstance(values, dict)}
+    own = _values(document, Profile, path, "", problems)
+    read: dict[str, dict[str, Any]] = {}
     for name, values in tables.items():
-        problems += _unknown(values, _TABLES[name], path, f"{name}.")
-    prefixes = {"file_prefix": document.get("file_prefix"), "invoice.prefix": tables.get("invoice", {}).get("prefix")}
+        if isinstance(values, dict):
+            read[name] = _values(values, _TABLES[name], path, f"{name}.", problems)
+        else:
+            problems.append(Problem(_NO_SETTING, file=str(path), cell=name))
+    prefixes = {"file_prefix": own.get("file_prefix"), "invoice.prefix": read.get("invoice", {}).get("prefix")}
     problems += [
         Problem("may hold letters, digits, - and _ only", file=str(path), cell=cell)
         for cell, value in prefixes.items()
         if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", str(value))
     ]
-    if tables.get("accrual", {}).get("reversal", "file") not in REVERSALS:
+    if read.get("accrual", {}).get("reversal", "file") not in REVERSALS:
         problems.append(Problem(f"is one of {', '.join(REVERSALS)}", file=str(path), cell="accrual.reversal"))
     if problems:
         raise InputError(problems)
-    made = {name: _TABLES[name](**values) for name, values in tables.items()}
+    return Profile(**own, **{name: _made(name, values, path) for name, values in read.items()})
+
+
+def _made(name: str, values: Mapping[str, Any], path: Path) -> Any:
+    """The terms of a table; InputError when they contradict each other."""
     try:
-        made["clients"].options  # noqa: B018  # refuses a tax that is no percentage
+        made = _TABLES[name](**values)
+        if isinstance(made, ClientTerms):
+            made.options  # noqa: B018  # refuses a tax that is no percentage
     except InputError as error:
-        raise InputError(Problem(str(error), file=str(path), cell="clients.tax_percent")) from None
-    return Profile(**document, **made)
+        cell = "clients.tax_percent" if name == "clients" else name
+        raise InputError(Problem(str(error), file=str(path), cell=cell)) from None
+    return made
 
 
-def _unknown(values: dict[str, object], shape: type, path: Path, table: str = "") -> list[Problem]:
+def _values(
+    document: Mapping[str, Any], shape: type, path: Path, table: str, problems: list[Problem]
+) -> dict[str, Any]:
+    """The keys of a table as the fields of its shape; what cannot be meant goes to `problems`."""
     hints = {name: hint for name, hint in get_type_hints(shape).items() if name not in _TABLES}
-    return [
-        _wrong(f"{table}{key}", path, hints.get(key))
-        for key, value in values.items()
-        if key not in hints or not _fits(value, hints[key])
-    ]
+    found = {}
+    for key, value in document.items():
+        try:
+            found[key] = _meant(value, hints.get(key))
+        except ValueError as error:
+            problems.append(Problem(str(error), file=str(path), cell=f"{table}{key}"))
+    return found
 
 
-def _fits(value: object, hint: Any) -> bool:
+def _meant(value: Any, hint: Any) -> Any:
+    """The value as a field of this type takes it; ValueError says what it has to be."""
     if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    return isinstance(value, hint)
-
-
-def _wrong(key: str, path: Path, hint: Any = None) -> Problem:
-    if get_origin(hint) is Literal:
-        return Problem(f"is one of {', '.join(get_args(hint))}", file=str(path), cell=key)
+        return _checked(value, value in get_args(hint), f"is one of {', '.join(get_args(hint))}")
     if hint is bool:
-        return Problem("is true or false", file=str(path), cell=key)
-    return Problem("is not a setting of the profile, or not a text", file=str(path), cell=key)
+        return _checked(value, isinstance(value, bool), "is true or false")
+    if hint is int:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return _checked(value, whole and value >= 0, "is a whole number, zero or more")
+    if hint is Decimal:
+        number = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+        return Decimal(
+            _checked(value, number and Decimal(value).is_finite() and value >= 0, "is a number, not below 0")
+        )
+    if hint is timedelta:
+        parts = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        found = _checked(parts, parts is not None, 'is a time such as "12 hours" or "7 days"')
+        return timedelta(**{f"{found[2]}s": int(found[1])})
+    if hint == date | None:
+        return _checked(value, isinstance(value, date) and not isinstance(value, datetime), "is a day YYYY-MM-DD")
+    if get_origin(hint) is Mapping:
+        texts = isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+        return _checked(value, texts, "is a table of texts")
+    return _checked(value, hint is str and isinstance(value, str), _NO_SETTING)
+
+
+def _checked(value: Any, fine: bool, message: str) -> Any:
+    if not fine:
+        raise ValueError(message)
+    return value

@@ -19,6 +19,7 @@ SOURCE_SETTINGS = {  # addresses that clients are pulled from, and what each can
     "freshservice_url": ("freshservice_api_key",),
     "datto_url": ("datto_api_key", "datto_api_secret"),
 }
+_BESIDE = {**SOURCE_SETTINGS, "narrative_url": ("narrative_model",)}
 
 
 class Settings(BaseSettings):
@@ -145,6 +146,13 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("BILLING_AUDIT_REPORTS", "ENABLE_AUDIT_REPORTS"),
         description="whether the audit makes its workbook (also ENABLE_AUDIT_REPORTS)",
     )
+    narrative_url: str | None = Field(
+        default=None,
+        description="a service that speaks OpenAI's chat completions, https://host/v1: it is given the audit's figures,"
+        " no name and no text, and words them for the summary; without it there is no such text",
+    )
+    narrative_model: str | None = Field(default=None, validate_default=True, description="model of that service")
+    narrative_key: SecretStr | None = Field(default=None, description="API key of that service, if it asks for one")
     approvers: int = Field(
         default=1, ge=0, le=2, description="different people who approve a reviewed month; 0: deciding is enough"
     )
@@ -203,17 +211,17 @@ class Settings(BaseSettings):
             raise ValueError("is not a time zone name such as UTC or Europe/Berlin")
         return value
 
-    @field_validator("directory_url", "directory_identity_url", "freshservice_url", "datto_url")
+    @field_validator("directory_url", "directory_identity_url", "freshservice_url", "datto_url", "narrative_url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         if value is not None and (wrong := _wrong_address(value)):
             raise ValueError(wrong)
         return value
 
-    @field_validator("directory_identity_url", "freshservice_api_key", "datto_api_key", "datto_api_secret")
+    @field_validator(*(other for others in _BESIDE.values() for other in others))
     @classmethod
     def _beside_its_address(cls, value: str | SecretStr | None, info: ValidationInfo) -> str | SecretStr | None:
-        url = next(url for url, others in SOURCE_SETTINGS.items() if info.field_name in others)
+        url = next(url for url, others in _BESIDE.items() if info.field_name in others)
         if value is None and info.data.get(url):
             raise ValueError(f"is not set, and {variable(url)} cannot be used without it")
         return value
@@ -286,7 +294,7 @@ def _is_here(host: str) -> bool:
 
 RULES_NAME = "gep_billing_rules.xlsx"
 _NO_ADDRESS = "must be an address such as https://host"
-_NEVER_SHOWN = {*SOURCE_SETTINGS, *(name for others in SOURCE_SETTINGS.values() for name in others)}
+_NEVER_SHOWN = {*_BESIDE, *(name for others in _BESIDE.values() for name in others)}
 
 
 def load_settings() -> Settings:

@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.client_records import Book, Record
+from tests.loopback import serving
 
 API_KEY = "hush-freshservice-key"
 DATTO_KEY, DATTO_SECRET = "hush-datto-key", "hush-datto-secret"
@@ -91,19 +92,11 @@ class ClientApis:
 @contextmanager
 def client_apis() -> Iterator[ClientApis]:
     """The systems, for as long as the context lasts."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    apis = ClientApis(server.server_address[1])
-    server.apis = apis  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield apis
-    finally:
-        apis.stopped.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(_Handler, ClientApis) as apis:
+        try:
+            yield apis
+        finally:
+            apis.stopped.set()
 
 
 class _Refusal(Exception):  # noqa: N818
@@ -121,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve(self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode())
 
     def _serve(self, body: str) -> None:
-        apis: ClientApis = self.server.apis  # type: ignore[attr-defined]
+        apis: ClientApis = self.server.system  # type: ignore[attr-defined]
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         request = Request(self.command, unquote(parts.path), query, self.headers.get("Authorization") or "", body)

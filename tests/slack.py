@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs
+
+from tests.loopback import serving
 
 WEBHOOK_PATH = "/services/T0000/B0000/hush-this-is-secret"
 TOKEN = "xoxb-hush-this-is-secret"
@@ -59,22 +61,13 @@ class Slack:
 @contextmanager
 def slack_server() -> Iterator[Slack]:
     """A Slack that lives as long as the context."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    server.slack = Slack(server.server_address[1])  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield server.slack  # type: ignore[attr-defined]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(_Handler, Slack) as slack:
+        yield slack
 
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        slack: Slack = self.server.slack  # type: ignore[attr-defined]
+        slack: Slack = self.server.system  # type: ignore[attr-defined]
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         with slack.guard:
             fault, _, detail = (slack.faults.pop(0) if slack.faults else "ok").partition(" ")

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.loopback import serving
 from tests.smartsheet_book import Account, RefusedError
 
 TOKEN = "hush-this-is-secret"
@@ -91,24 +92,15 @@ class SmartsheetApi(Account):
 @contextmanager
 def smartsheet_api() -> Iterator[SmartsheetApi]:
     """A Smartsheet that lives as long as the context."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    server.api = SmartsheetApi(server.server_address[1])  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield server.api  # type: ignore[attr-defined]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(_Handler, SmartsheetApi) as api:
+        yield api
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        api: SmartsheetApi = self.server.api  # type: ignore[attr-defined]
+        api: SmartsheetApi = self.server.system  # type: ignore[attr-defined]
         parts = urlsplit(self.path)
         path = parts.path.removeprefix("/2.0")
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}

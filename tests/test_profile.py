@@ -1,11 +1,13 @@
-"""The [clients] table of a profile: how a company bills its clients, refused with its key when it cannot be meant."""
+"""The tables [clients] and [audit] of a profile, refused with their key when they cannot be meant."""
 
 from dataclasses import fields
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from billing_pipeline.engine.audit.thresholds import Thresholds
 from billing_pipeline.engine.errors import InputError
 from billing_pipeline.engine.managed_services import Policy
 from billing_pipeline.engine.managed_services.proration import Options
@@ -111,3 +113,63 @@ def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:
     path.write_text("clients = true\n", "utf-8")
     with pytest.raises(InputError, match="clients"):
         load_profile(path)
+
+
+def limits(folder: Path, *settings: str) -> Thresholds:
+    path = folder / "profile.toml"
+    path.write_text("\n".join(["[audit]", *settings]), "utf-8")
+    return load_profile(path).audit
+
+
+def test_every_threshold_of_the_audit_can_be_set(tmp_path: Path) -> None:
+    settings = {
+        "high_dollars": ("500.50", Decimal("500.50")),
+        "medium_dollars": ("50", Decimal(50)),
+        "grace": ('"12 hours"', timedelta(hours=12)),
+        "look_back": ('"14 days"', timedelta(days=14)),
+        "repeat_edits": ("2", 2),
+        "repeat_within": ('"1 day"', timedelta(days=1)),
+        "day_starts": ("7", 7),
+        "day_ends": ("24", 24),
+        "oldest_years": ("5", 5),
+        "furthest_years": ("1", 1),
+        "rate_cents": ("0.05", Decimal("0.05")),
+        "rate_share": ("0", Decimal(0)),
+        "rates_from": ("2026-01-01", date(2026, 1, 1)),
+        "anomaly_score": ("5", Decimal(5)),
+        "anomaly_samples": ("20", 20),
+        "severities": ('{ LATE_ENTRY = "HIGH" }', {"LATE_ENTRY": "HIGH"}),
+    }
+    assert set(settings) == {field.name for field in fields(Thresholds)}
+    found = limits(tmp_path, *(f"{name} = {text}" for name, (text, _) in settings.items()))
+    assert {name: getattr(found, name) for name in settings} == {name: value for name, (_, value) in settings.items()}
+    assert found.fixed["LATE_ENTRY"] == "HIGH"
+    assert found.fixed["DATE_TOO_FUTURE"] == "HIGH"  # the defaults of the others stay
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "message"),
+    [
+        ('high_dollars = "500"', "audit.high_dollars", "is a number, not below 0"),
+        ("high_dollars = nan", "audit.high_dollars", "is a number, not below 0"),
+        ("rate_share = -0.1", "audit.rate_share", "is a number, not below 0"),
+        ("grace = 12", "audit.grace", 'is a time such as "12 hours" or "7 days"'),
+        ('grace = "a day"', "audit.grace", 'is a time such as "12 hours" or "7 days"'),
+        ("repeat_edits = 2.5", "audit.repeat_edits", "is a whole number, zero or more"),
+        ("repeat_edits = true", "audit.repeat_edits", "is a whole number, zero or more"),
+        ("rates_from = 2026-01-01T00:00:00", "audit.rates_from", "is a day YYYY-MM-DD"),
+        ("severities = { LATE_ENTRY = 1 }", "audit.severities", "is a table of texts"),
+        ("severity = 1", "audit.severity", "is not a setting of the profile, or not a text"),
+        ("medium_dollars = 2000", "audit", "medium_dollars is more than high_dollars"),
+        ("day_starts = 20", "audit", "day_starts has to be before day_ends, and that no later than 24"),
+        (
+            'severities = { LATE = "HIGH" }',
+            "audit",
+            "severities: LATE is no category, or its severity not HIGH, MEDIUM, LOW, INFO",
+        ),
+    ],
+)
+def test_a_threshold_that_cannot_be_meant_is_refused(tmp_path: Path, setting: str, key: str, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        limits(tmp_path, setting)
+    assert [(problem.cell, problem.message) for problem in error.value.problems] == [(key, message)]

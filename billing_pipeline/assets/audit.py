@@ -6,7 +6,7 @@ from functools import partial
 import dagster as dg
 import polars as pl
 
-from billing_pipeline.assets.audit_logging import write_log
+from billing_pipeline.assets.audit_logging import recover, write_log
 from billing_pipeline.assets.audit_remembering import all_sheets, remembered, to_remember
 from billing_pipeline.assets.auditing import (
     audit_manifest,
@@ -16,6 +16,7 @@ from billing_pipeline.assets.auditing import (
     now_of,
     read_now,
     report_of,
+    worded,
     workbook_name,
     write_report,
 )
@@ -23,7 +24,6 @@ from billing_pipeline.assets.drafts import file_table
 from billing_pipeline.assets.metadata import OWNERS, preview, started_at
 from billing_pipeline.assets.run_set import RunSet, drafted_files, facts_of_run
 from billing_pipeline.engine.audit.snapshot import Snapshot
-from billing_pipeline.engine.audit.thresholds import Thresholds
 from billing_pipeline.engine.audit.views import open_findings
 from billing_pipeline.engine.period import Period
 from billing_pipeline.profile import Profile
@@ -33,6 +33,7 @@ from billing_pipeline.resources.audit_places import AuditPlaces
 from billing_pipeline.resources.client_terms import ClientRules
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.gate import Gate
+from billing_pipeline.resources.narrative import NarrativePlace
 from billing_pipeline.resources.outputs import OutputFiles, run_of
 from billing_pipeline.run_tags import AUDIT, FORCED
 
@@ -75,6 +76,7 @@ def audit_findings(
     database: dg.ResourceParam[Database],
     profile: dg.ResourceParam[Profile],
     client_rules: ClientRules,
+    narrative: NarrativePlace,
     gate: Gate,
 ) -> pl.DataFrame:
     """engine.audit.views.FINDINGS, every one that is known. The run's set is committed before the database keeps it:
@@ -83,17 +85,23 @@ def audit_findings(
         started_at(context),
         run_of(context),
         outputs.of(AUDIT),
-        Thresholds(),
+        profile.audit,
         client_rules.zone,
     )
     period = Period.of(at.date())
+    client = audit_places.client
+    if client is not None and audit_places.log_sheet and not audit_places.dry_run:
+        recovered = recover(client, audit_places.log_sheet, database, audit_rows, terms, at, zone)
+        context.log.info(f"{recovered} findings were read back from the log sheet")
     memory = remembered(database, sets)
     sheets = all_sheets(audit_sheets, memory, at)
     read = examined(audit_places, sheets, Snapshot(audit_rows, audit_cell_problems), memory, terms, at, zone)
     made = judged(read, memory, audit_places.rates(), database, terms, run, at, zone)
     report = report_of(made, audit_rows, database, run, at, zone, terms)
-    folder, document = sets.draft_folder(period, run), audit_document(report)
     wanted = made.shown["told"].any() or FORCED in context.run.tags or not sets.named_exists(workbook_name(at))
+    if wanted and audit_places.reports and not audit_places.dry_run:
+        report = worded(report, narrative, context.log)
+    folder, document = sets.draft_folder(period, run), audit_document(report)
     kinds = write_report(folder, report, to_remember(read, memory, at), workbook=audit_places.reports and wanted)
     files = RunSet(drafted_files([file_table(folder, kinds, run)], ("snapshot",), ("workbook",)))
     manifest = audit_manifest(facts_of_run(context, run, profile.file_prefix), period, files, document)

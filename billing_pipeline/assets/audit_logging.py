@@ -5,7 +5,7 @@ stands in them (log_rows). Source: spec 9.3 of the billing audit; Q10, Q11, Q19.
 """
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -13,13 +13,15 @@ import polars as pl
 import sqlalchemy as sa
 
 from billing_pipeline.engine.audit import tables
+from billing_pipeline.engine.audit.rebuilding import baseline_of
+from billing_pipeline.engine.audit.thresholds import Thresholds
 from billing_pipeline.engine.errors import UpstreamError
-from billing_pipeline.engine.findings import DISPOSITIONS
-from billing_pipeline.resources import findings, log_outbox
+from billing_pipeline.engine.findings import DISPOSITIONS, RESOLVED
+from billing_pipeline.resources import audit_memory, finding_rebuild, findings, log_outbox
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.files import write_whole
 from billing_pipeline.resources.log_report import Attached, attach_report
-from billing_pipeline.resources.log_rows import KEY, log_rows, report_row
+from billing_pipeline.resources.log_rows import FACTS, KEY, log_rows, report_row
 from billing_pipeline.resources.log_sheet import Written, converge, entries
 from billing_pipeline.resources.smartsheet import Smartsheet
 from billing_pipeline.run_tags import AUDIT
@@ -61,6 +63,36 @@ def write_log(
     return {"inserted": written.inserted, "updated": written.updated, "deleted": written.deleted, "dispositions": heard}
 
 
+def recover(
+    client: Smartsheet,
+    log_sheet: str,
+    database: Database,
+    rows: pl.DataFrame,
+    terms: Thresholds,
+    at: datetime,
+    zone: str,
+) -> int:
+    """Read lost findings back from the log sheet, and what their rows (ROWS) were billed with; how many those were.
+
+    Only where no run is known: a new installation over an old log tells nothing as new that people have seen. Errors as
+    entries(): without the log nobody can say what is new. Source: spec 9.2 (BOOTSTRAP); Q5.
+    """
+    if database.run(partial(findings.runs_of, capability=AUDIT, last=1)):
+        return 0
+    texts = entries(client, log_sheet).rename(FACTS).with_columns(last_event_at="at")
+    return database.run(partial(_recovered, texts=texts, rows=rows, at=at, grace=terms.grace, zone=zone))
+
+
+def _recovered(
+    connection: sa.Connection, texts: pl.DataFrame, rows: pl.DataFrame, at: datetime, grace: timedelta, zone: str
+) -> int:
+    count = finding_rebuild.rebuild(connection, AUDIT, texts, at)
+    known = findings.findings_of(connection, AUDIT, tables.FOUND)
+    still = known.filter(pl.col("status") != RESOLVED)
+    audit_memory.remember_billed(connection, baseline_of(still, rows, grace, zone))
+    return count
+
+
 def _to_write(
     connection: sa.Connection, there: pl.Series, at: datetime
 ) -> tuple[list[log_outbox.LogRow], pl.DataFrame]:
@@ -75,7 +107,10 @@ def _to_write(
 
 
 def _written(connection: sa.Connection, waiting: list[log_outbox.LogRow], written: Written, at: datetime) -> int:
-    """Remember what stands in the log, and hear what reviewers say there; how many findings that changes."""
+    """Remember what stands in the log, and hear what reviewers say there; how many findings that changes.
+
+    A blank cell takes back what was said in it, not what was said elsewhere.
+    """
     done = [(row, written.row_ids[row.finding_key]) for row in waiting if row.finding_key in written.row_ids]
     log_outbox.confirm(connection, AUDIT, done, at)
     said = pl.DataFrame(
@@ -83,7 +118,11 @@ def _written(connection: sa.Connection, waiting: list[log_outbox.LogRow], writte
         schema={**DISPOSITIONS, "disposed_by": pl.String},
         orient="row",
     )
-    return findings.dispose_all(connection, AUDIT, said)
+    elsewhere = findings.findings_of(connection, AUDIT, {}).filter(pl.col("disposed_by") != "")
+    heard = said.filter(
+        (pl.col("disposition") != "") | ~pl.col("finding_key").is_in(elsewhere["finding_key"].implode())
+    )
+    return findings.dispose_all(connection, AUDIT, heard)
 
 
 def _attached(state_dir: Path) -> Attached | None:

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import polars as pl
 import sqlalchemy as sa
 
 from billing_pipeline.assets.audit_remembering import SNAPSHOT
+from billing_pipeline.assets.finding_runs import keep_run, shown_findings
 from billing_pipeline.assets.run_set import RunSet
 from billing_pipeline.assets.telling import audit_notice
 from billing_pipeline.engine.audit import tables
@@ -24,15 +26,16 @@ from billing_pipeline.engine.audit.thresholds import Thresholds
 from billing_pipeline.engine.audit.trends import trends
 from billing_pipeline.engine.audit.views import COUNTS, FINDINGS, RUNS, comparable_key, open_findings, run_counts
 from billing_pipeline.engine.errors import UpstreamError
-from billing_pipeline.engine.findings import KNOWN, SUMMARY, next_state
+from billing_pipeline.engine.findings import next_state
 from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.tables import conform
-from billing_pipeline.reports.audit import AuditReport, audit_document, thresholds, write_audit_workbook
+from billing_pipeline.reports.audit import AuditReport, audit_document, audit_figures, thresholds, write_audit_workbook
 from billing_pipeline.reports.manifest import RunFacts, run_facts
 from billing_pipeline.resources import findings, outbox
 from billing_pipeline.resources.audit_places import AuditPlaces
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.files import write_whole
+from billing_pipeline.resources.narrative import NarrativePlace, narrative
 from billing_pipeline.run_tags import AUDIT
 
 SUMMARY_FILE = "audit/audit_summary.json"
@@ -113,13 +116,7 @@ def judged(
         born_resolved=pl.col("category") == tables.TRANSIENT_EDIT
     )
     state = next_state(known, found, verified, run, at)
-    facts = pl.concat(
-        [
-            conform(detected.found, tables.FOUND),
-            conform(stored.join(detected.found, on="finding_key", how="anti"), tables.FOUND),
-        ]
-    )
-    shown = conform(state.join(facts, on="finding_key"), FINDINGS)
+    shown = shown_findings(state, detected.found, stored)
     return Judged(detected, state, shown, status(open_findings(shown), detected.coverage))
 
 
@@ -128,16 +125,15 @@ def keep(
 ) -> None:
     """Keep the run, what the log sheet has to say, and what people are told, in one transaction."""
     detected = made.detected
-    counts = run_counts(made.shown, run).rename({"standing": "status"}).with_columns(not_valued=pl.lit(0, pl.Int64))
     moved = made.shown.filter(pl.col("told") | (pl.col("status") != pl.col("before")))
     payload = moved.select("finding_key", *(name for name in FINDINGS if name not in ("finding_key", "told", "before")))
-    findings.commit_run(
+    keep_run(
         connection,
         AUDIT,
         findings.Run(run, at, made.status, comparable_key(detected.coverage), {"sheets": detected.coverage.to_dicts()}),
-        made.state.select(KNOWN.keys()),
+        made.state,
         detected.found,
-        conform(counts, SUMMARY),
+        made.shown,
         events=detected.events,
         baseline=detected.baseline_updates,
         watermarks=detected.watermarks,
@@ -177,6 +173,17 @@ def report_of(
         insights=insights(made.shown, every, rows, ordered, counts, coverage, at, zone),
         rules=thresholds("all rules", terms),
     )
+
+
+def worded(report: AuditReport, place: NarrativePlace, log: dg.DagsterLogManager) -> AuditReport:
+    """The report with a text about its figures, where a service is set; the log says why there is none."""
+    if place.service is None:
+        return report
+    told = narrative(audit_figures(report), place.service)
+    if told.text is None:
+        log.warning(f"the summary has no text in words: {told.reason}")
+        return report
+    return replace(report, narrative=told.text)
 
 
 def write_report(folder: Path, report: AuditReport, rows: pl.DataFrame, *, workbook: bool) -> dict[str, str]:

@@ -79,13 +79,14 @@ def look_at_book(
     database: Database,
     last: Mapping[str, Place],
     open_places: Collection[str],
+    terms: Thresholds,
     at: datetime,
     only: Period | None = None,
 ) -> Look:
     """What our own book says now against what it said. A place where nothing new was made since the last look is not
     read again; one that cannot be read is judged by no later look than the next that can.
     """
-    books = _Books(outputs, database, last, open_places, Thresholds(), at)
+    books = _Books(outputs, database, last, open_places, terms, at)
     found = [pl.DataFrame(schema=FOUND)]
     places, judged = dict(last), set()
     for month in _months(books):

@@ -9,14 +9,15 @@ import polars as pl
 import sqlalchemy as sa
 
 from billing_pipeline.assets.book_changes import Look, document_of, look_at_book, place_from, still_open
+from billing_pipeline.assets.finding_runs import keep_run, shown_findings
 from billing_pipeline.assets.metadata import OWNERS, preview, started_at
 from billing_pipeline.assets.telling import book_notice
 from billing_pipeline.engine.audit.tables import FOUND
-from billing_pipeline.engine.audit.views import FINDINGS, open_findings, run_counts
-from billing_pipeline.engine.findings import CLEAN, KNOWN, NOT_VERIFIED, RESOLVED, SUMMARY, next_state
+from billing_pipeline.engine.audit.views import open_findings
+from billing_pipeline.engine.findings import CLEAN, NOT_VERIFIED, RESOLVED, next_state
 from billing_pipeline.engine.findings import FINDINGS as FOUND_SOME
 from billing_pipeline.engine.period import Period
-from billing_pipeline.engine.tables import conform
+from billing_pipeline.profile import Profile
 from billing_pipeline.reports.notices import run_page
 from billing_pipeline.resources import findings, outbox
 from billing_pipeline.resources.database import Database
@@ -35,6 +36,7 @@ def own_book_findings(
     context: dg.AssetExecutionContext,
     outputs: dg.ResourceParam[OutputFiles],
     database: dg.ResourceParam[Database],
+    profile: dg.ResourceParam[Profile],
     gate: Gate,
 ) -> pl.DataFrame:
     """engine.audit.views.FINDINGS, every one that is known."""
@@ -43,11 +45,12 @@ def own_book_findings(
     known, stored, last = database.run(_remembered)
     before = {place.name: place for place in map(place_from, last)}
     open_places = stored.filter(pl.col("status") != RESOLVED)["sheet_id"].unique().to_list()
-    look = look_at_book(outputs, database, before, open_places, at, Period.parse(only) if only else None)
+    month = Period.parse(only) if only else None
+    look = look_at_book(outputs, database, before, open_places, profile.audit, at, month)
     found = pl.concat([look.found, still_open(stored, look.judged)])
     verified = stored.filter(pl.col("sheet_id").is_in([*look.judged]))["finding_key"]
     state = next_state(known, found, verified, run, at)
-    shown = _shown(state, found, stored)
+    shown = shown_findings(state, found, stored)
     status = _status(look, shown)
     page = run_page(gate.ui_url, context.run.run_id)
     database.run(partial(_keep, look=look, state=state, found=found, shown=shown, about=(run, at, status, page)))
@@ -69,12 +72,6 @@ def _remembered(connection: sa.Connection) -> tuple[pl.DataFrame, pl.DataFrame, 
     return findings.known(connection, OWN_BOOK), findings.findings_of(connection, OWN_BOOK, FOUND), places
 
 
-def _shown(state: pl.DataFrame, found: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    rest = stored.join(found, on="finding_key", how="anti")
-    facts = pl.concat([conform(found, FOUND), conform(rest, FOUND)])
-    return conform(state.join(facts, on="finding_key"), FINDINGS)
-
-
 def _status(look: Look, shown: pl.DataFrame) -> str:
     if any(place.error for place in look.places):
         return NOT_VERIFIED
@@ -92,15 +89,8 @@ def _keep(
     """Keep the look and what people are told of it, in one transaction."""
     run, at, status, page = about
     coverage: dict[str, Any] = {"places": [document_of(place) for place in look.places]}
-    counts = run_counts(shown, run).rename({"standing": "status"}).with_columns(not_valued=pl.lit(0, pl.Int64))
-    new = findings.commit_run(
-        connection,
-        OWN_BOOK,
-        findings.Run(run, at, status, OWN_BOOK, coverage),
-        state.select(KNOWN.keys()),
-        found,
-        conform(counts, SUMMARY),
-    )
+    kept = findings.Run(run, at, status, OWN_BOOK, coverage)
+    new = keep_run(connection, OWN_BOOK, kept, state, found, shown)
     notice = book_notice(run, shown, page) if new else None
     if notice is not None:
         outbox.post(connection, notice, at)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from billing_pipeline.cli.console import DONE, REFUSED, WAITING, messages, print_json, safe, say, table
+from billing_pipeline.cli.console import DONE, REFUSED, VERDICTS, messages, print_json, safe, say, table
 from billing_pipeline.cli.options import Json
 
 _SHOWN = 25
@@ -39,8 +39,8 @@ def run(
     if json:
         print_json(document)
     else:
-        _print(document)
-    raise typer.Exit({"CLEAN": DONE, "FINDINGS": WAITING}.get(document["status"], REFUSED))
+        print_audit(document)
+    raise typer.Exit(VERDICTS[document["status"]])
 
 
 @app.command()
@@ -69,11 +69,15 @@ def setup(
     raise typer.Exit(REFUSED if document["problems"] else DONE)
 
 
-def _print(document: dict[str, Any]) -> None:
+def print_audit(document: dict[str, Any]) -> None:
+    """The findings of a run, what it says as a whole, and what it could not look at."""
     rows = [
-        (one["status"], one["severity"], one["dollars"] or "", one["category"], one["work_request"], one["why"])
+        (
+            one["status"], one["severity"], f"{Decimal(one['dollars']):,}" if one["dollars"] else "",
+            one["category"].replace("_", " ").lower(), one["work_request"], one["why"],
+        )
         for one in document["findings"]
-    ]
+    ]  # fmt: skip
     columns = ("", "severity", "dollars", "what", "work request", "why")
     if rows:
         messages.print(table("Findings", columns, rows[:_SHOWN], ("dollars",)))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from billing_pipeline.cli.console import DONE, REFUSED, WAITING, messages, print_json, safe, say, table
+from billing_pipeline.cli.console import VERDICTS, messages, print_json, safe, say, table
 from billing_pipeline.cli.options import By, Json, person
 
 _SHOWN = 25
@@ -40,7 +40,7 @@ def book(
         print_json(document)
     else:
         _print(document)
-    raise typer.Exit({"CLEAN": DONE, "FINDINGS": WAITING}.get(document["status"], REFUSED))
+    raise typer.Exit(VERDICTS[document["status"]])
 
 
 def _print(document: dict[str, Any]) -> None:

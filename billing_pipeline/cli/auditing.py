@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from billing_pipeline.assets.auditing import SUMMARY_FILE
+from billing_pipeline.assets.auditing import SUMMARY_FILE, workbook_name
 from billing_pipeline.build import audit_places, resources_from
 from billing_pipeline.cli.closing import progress_bar, run_job
 from billing_pipeline.engine.errors import InputError, Problem
@@ -18,11 +20,14 @@ from billing_pipeline.run_tags import ALL, AUDIT, FORCED
 from billing_pipeline.settings import load_settings
 
 
-def audited(*, force_report: bool, dry_run: bool) -> dict[str, Any]:
-    """Run the audit; its summary with the files. GateError when another one is going on."""
+def audited(*, force_report: bool, dry_run: bool, folder: Path | None = None) -> dict[str, Any]:
+    """Run the audit, of the sheets in `folder` when it is given; its summary with the files.
+
+    GateError when another one is going on.
+    """
     settings = load_settings()
     resources: dict[str, Any] = resources_from(settings)
-    resources["audit_places"] = audit_places(settings, dry_run=dry_run)
+    resources["audit_places"] = audit_places(settings, dry_run=dry_run, folder=folder)
     if dry_run:
         resources["io_manager"] = dg.mem_io_manager
     outputs = resources["outputs"]
@@ -31,7 +36,7 @@ def audited(*, force_report: bool, dry_run: bool) -> dict[str, Any]:
     with held, progress_bar() as bar:
         run_job(resources, "audit", bar, "Audit", tags={FORCED: "yes"} if force_report else {})
     document = _drafted(sets) if dry_run else json.loads(sets.read_named(SUMMARY_FILE))
-    return {**document, "dry_run": dry_run, "files": [] if dry_run else _files(sets)}
+    return {**document, "dry_run": dry_run, "files": [] if dry_run else _files(sets, document["at"])}
 
 
 def _drafted(sets: OutputFiles) -> dict[str, Any]:
@@ -42,8 +47,10 @@ def _drafted(sets: OutputFiles) -> dict[str, Any]:
     return document
 
 
-def _files(sets: OutputFiles) -> list[str]:
-    return [sets.address(SUMMARY_FILE)]
+def _files(sets: OutputFiles, at: str) -> list[str]:
+    """The summary, and the workbook of the day where it is made."""
+    names = (SUMMARY_FILE, workbook_name(datetime.fromisoformat(at)))
+    return [sets.address(name) for name in names if sets.named_exists(name)]
 
 
 def set_up(*, apply: bool) -> dict[str, Any]:

@@ -6,18 +6,15 @@ not: whether disk, object store and database can be used at all (`health`, `stat
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 
 import polars as pl
-import sqlalchemy as sa
 
 from billing_pipeline.cli.findings import ATTENTION, FINE, NOTE, Finding, listed
-from billing_pipeline.cli.state import ago, read_only
+from billing_pipeline.cli.state import ago, asked
 from billing_pipeline.engine.errors import InputError
 from billing_pipeline.engine.managed_services import pulled
 from billing_pipeline.engine.period import Period
-from billing_pipeline.instance import database_url
 from billing_pipeline.resources.client_archive import current_invoices
 from billing_pipeline.resources.client_folder import ClientFolder
 from billing_pipeline.resources.client_sources import ASKED
@@ -173,20 +170,8 @@ def _billed(subject: str, made: Mapping[str, Any], waiting: int, sets: OutputFil
 
 def _waiting(settings: Settings, sets: OutputFiles, made: dict[str, Any], month: Period) -> int:
     """How many of the month's bills are not accepted; 0 when the database cannot say, which is said of it already."""
-    accepted = _accepted(settings, month)
+    accepted = asked(settings, lambda connection: frozenset(current_invoices(connection, month)), frozenset[str]())
     if accepted is None:
         return 0
     accounts = pl.read_parquet(sets.file_of(made, "bills"), columns=["account"])["account"]
     return sum(account not in accepted for account in accounts)
-
-
-def _accepted(settings: Settings, month: Period) -> frozenset[str] | None:
-    """The accounts whose bill was accepted; None when the database cannot say, which is said of it already."""
-    try:
-        url = sa.make_url(database_url(settings))
-        if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
-            return frozenset()
-        with read_only(url).connect() as connection:
-            return frozenset(current_invoices(connection, month))
-    except sa.exc.SQLAlchemyError:
-        return None

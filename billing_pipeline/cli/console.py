@@ -11,6 +11,8 @@ from rich.table import Table
 from billing_pipeline.engine.errors import printable
 
 DONE, FAILED, BAD_INPUT, WAITING, REFUSED = 0, 1, 2, 3, 4
+VERDICTS = {"CLEAN": DONE, "FINDINGS": WAITING, "NOT_VERIFIED": REFUSED}
+"""The exit code by what an audit says as a whole: what could not be looked at is not called clean."""
 _COLOURS = {"PASS": "green", "REVIEW REQUIRED": "yellow", "FAIL": "bold red"}
 
 messages = Console(stderr=True, highlight=False)

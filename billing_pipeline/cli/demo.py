@@ -24,8 +24,9 @@ def sample(
 ) -> None:
     """Write the sample book: six months of usage of 25 partners, and the rules workbook that prices it.
 
-    Managed-services clients as well: what is pulled of them, as files, and their book. With --dir they are in its
-    folder `clients`. The same bytes every time. Files of other contents are never overwritten.
+    Managed-services clients as well: what is pulled of them, as files, and their book; and audited sheets, as they are
+    and as they were before people changed them. With --dir they are in its folders `clients` and `audit`. The same
+    bytes every time. Files of other contents are never overwritten.
     """
     from billing_pipeline.sample import write_sample
     from billing_pipeline.sample.clients import BOOK_FILE
@@ -35,13 +36,14 @@ def sample(
         book = write_sample(directory)
     else:
         settings = load_settings()
-        book = write_sample(_folder(settings), clients=settings.clients_folder)
+        book = write_sample(_folder(settings), clients=settings.clients_folder, audit=settings.audit_folder)
     first, last = book.months[0], book.months[-1]
     say(f"{len(book.usage_files)} months ({first} to {last}), {book.partners} partners, {book.companies:,} companies")
     say(f"  {safe(book.rules_file)}")
     for path in book.usage_files:
         say(f"  {safe(path)}")
     say(f"  {safe(book.clients_dir)}: managed-services clients, and {BOOK_FILE} with their plans and rates")
+    say(f"  {safe(book.audit_dir)}: audited sheets, and in the folder before as they were when they were billed")
     bill = f"billing-pipeline bill --inputs-dir {safe(book.inputs_dir)} --outputs-dir outputs --month {first}"
     say(f"[dim]Next: {bill}[/dim]")
     where = f"BILLING_CLIENTS_DIR={safe(book.clients_dir)} " if directory else ""
@@ -50,7 +52,7 @@ def sample(
 
 
 def demo() -> None:
-    """Write the sample book, close every month of it, bill its managed-services clients, and show what came out.
+    """Write the sample book, close every month of it, bill its clients, audit its sheets, and show what came out.
 
     Runs are recorded in the Dagster instance of DAGSTER_HOME when there is one, so that `make up` shows them.
     """
@@ -63,7 +65,7 @@ def demo() -> None:
     from billing_pipeline.settings import load_settings
 
     settings = load_settings()
-    book = write_sample(_folder(settings), clients=settings.clients_folder)
+    book = write_sample(_folder(settings), clients=settings.clients_folder, audit=settings.audit_folder)
     resources = resources_from(settings) | {"gate": Gate(gated=False, readback_rows=settings.readback_rows)}
     documents = []
     with progress_bar() as progress:
@@ -90,6 +92,7 @@ def demo() -> None:
         "Every amount ties out: import + held = priced, to the cent, read back from the files." if tied else ""
     )
     _clients(settings, book)
+    _audit(settings, book)
     say(f"Files: {safe(settings.outputs_folder)}")
     say("[dim]Look around: make up · one amount: billing-pipeline explain --help[/dim]")
 
@@ -120,6 +123,24 @@ def _clients(settings: "Settings", book: "SampleBook") -> None:
     messages.print(table("Managed-services clients of the sample book", ("month", *figures), rows, figures))
     messages.print()
     print_exceptions(documents[-1])
+    messages.print()
+
+
+def _audit(settings: "Settings", book: "SampleBook") -> None:
+    """Audit the sheets as they were billed, and as they are; again, and it only looks at them as they are."""
+    from billing_pipeline.build import database_resource
+    from billing_pipeline.cli.audit import print_audit
+    from billing_pipeline.cli.auditing import audited
+    from billing_pipeline.resources.findings import runs_of
+    from billing_pipeline.run_tags import AUDIT
+    from billing_pipeline.sample.audit import BEFORE
+
+    if settings.smartsheet_api_token:
+        say("[dim]The sample's sheets are not audited: an account of Smartsheet is set.[/dim]")
+        return
+    if not database_resource(settings).opened().run(lambda connection: runs_of(connection, AUDIT, last=1)):
+        audited(force_report=False, dry_run=False, folder=book.audit_dir / BEFORE)
+    print_audit(audited(force_report=False, dry_run=False))
     messages.print()
 
 

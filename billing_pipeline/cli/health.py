@@ -1,7 +1,7 @@
 """What `doctor` looks at: settings, folders, the rules workbook, the months and their published files.
 
 What belongs here: looking, without changing anything, and saying what to do. What does not: printing (`doctor`), the
-database (`state`), Dagster (`running`), managed services (`client_health`).
+database (`state`), Dagster (`running`), managed services (`client_health`), the audit (`audit_health`).
 """
 
 import difflib
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from billing_pipeline.cli.audit_health import audit_findings
 from billing_pipeline.cli.client_health import client_findings
 from billing_pipeline.cli.findings import ATTENTION, FINE, NOTE, Finding, listed
 from billing_pipeline.cli.running import dagster
@@ -85,6 +86,7 @@ def findings(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
         *_months(inputs.usage, outputs, told_of),
         *_drafts(outputs, told_of),
         *client_findings(settings, outputs, now),
+        *audit_findings(settings, now),
     ]
 
 

@@ -3,9 +3,10 @@
 What belongs here: looking with a connection that changes nothing. What does not: Dagster (`running`), files (`health`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
@@ -24,6 +25,7 @@ from billing_pipeline.run_tags import BILLING, CALLED
 from billing_pipeline.settings import Settings
 
 SUBJECT = "database"
+Answer = TypeVar("Answer")
 _TO_DO = {
     IN_REVIEW: "billing-pipeline review scan shows what to decide; then decide and approve",
     PRICED: "billing-pipeline publish --month {month} publishes it (BILLING_PUBLISH is manual)",
@@ -61,6 +63,20 @@ def stored(settings: Settings, now: datetime) -> tuple[list[Finding], frozenset[
     except sa.exc.SQLAlchemyError as error:
         advice = "is it running, and are user, password and name right? sensors wait for it, nothing is lost"
         return [Finding(SUBJECT, ATTENTION, f"{place} cannot be reached: {reason_of(error)}", advice)], frozenset()
+
+
+def asked(settings: Settings, question: Callable[[sa.Connection], Answer], unmade: Answer) -> Answer | None:
+    """What the database answers, `unmade` of one that is not made yet; None when it cannot be read, which is said of it
+    already.
+    """
+    url = sa.make_url(database_url(settings))
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
+        return unmade
+    try:
+        with read_only(url).connect() as connection:
+            return question(connection)
+    except sa.exc.SQLAlchemyError:
+        return None
 
 
 def read_only(url: sa.URL) -> sa.Engine:

@@ -46,6 +46,20 @@ COLUMNS: dict[str, tuple[str, ...]] = {  # title -> types it may have; setup mak
     DISPOSITION: _CHOICE,
     "Changed At (UTC)": (_TEXT,),
 }
+FACTS = {  # title -> the fact of a finding that stands there; what else a finding has the next run finds again
+    "Work Request #": "work_request",
+    "Week Ending": "week_ending",
+    "Column": "column",
+    "Old Value": "old",
+    "New Value": "new",
+    "Source Sheet ID": "sheet_id",
+    "Source Row ID": "row_id",
+    "Note": "category",
+    "Sheet Reference": "permalink",
+    "Severity": "severity",
+    "Issue Description": "why",
+    "Changed At (UTC)": "at",
+}
 _LONGEST = 4000  # characters of a cell, as the API has it
 _TINTS = {tables.HIGH: "#FFCCD2", tables.MEDIUM: "#FFE1AF", tables.LOW: "#FFFEE6", tables.INFO: "#E2F2FE"}
 _SOLVED = "#E7F5E9"

@@ -14,12 +14,12 @@ from typing import Any
 import polars as pl
 
 from billing_pipeline.engine.errors import InputError, Problem, UpstreamError, nearest
-from billing_pipeline.resources.log_rows import COLUMNS, DISPOSITION, KEY, REPORT, LogRow, wire_row
+from billing_pipeline.resources.log_rows import COLUMNS, DISPOSITION, FACTS, KEY, REPORT, LogRow, wire_row
 from billing_pipeline.resources.smartsheet import MOST_ROWS, DryRun, Smartsheet
 from billing_pipeline.resources.smartsheet_answers import Column
 from billing_pipeline.resources.smartsheet_client import UnclearWriteError
 
-ENTRIES = (KEY, "Status", "First Seen", "Last Seen", DISPOSITION)
+ENTRIES = (KEY, "Status", "First Seen", "Last Seen", DISPOSITION, *FACTS)
 _ROUNDS = 4  # of reading, sending what is missing, and reading again
 _SETTLING = 5.0  # seconds for a write that may still be under way
 _FINDING_KEY = re.compile(r"[0-9a-f]{20}")
@@ -30,7 +30,7 @@ class Written:
     """What stands in the log now. In a dry run the counts say what would have been done, and nothing was."""
 
     row_ids: dict[str, str]  # by finding key, of the rows that were wanted
-    dispositions: dict[str, str]  # by finding key, of all rows that have one
+    dispositions: dict[str, str]  # by finding key, of all rows; "" where nobody said anything
     inserted: int
     updated: int
     deleted: int
@@ -78,16 +78,17 @@ def converge(
 
 
 def entries(client: Smartsheet, sheet_id: str) -> pl.DataFrame:
-    """What the log remembers of findings when our own state is lost: `row_id` and the text of ENTRIES, one row each.
+    """What the log remembers of findings when our own state is lost: `log_row_id` and texts (ENTRIES), a row each.
 
     Of several rows with one key it is the one with a disposition. Source: spec 9.2 (BOOTSTRAP).
     """
     columns = _log_columns(client, sheet_id)
     cells = client.cells(sheet_id, [columns[title][0] for title in ENTRIES])
     rows = [
-        {"row_id": row_id, **{title: row.get(columns[title][0]) for title in ENTRIES}} for row_id, row in cells.items()
+        {"log_row_id": row_id, **{title: row.get(columns[title][0]) for title in ENTRIES}}
+        for row_id, row in cells.items()
     ]
-    frame = pl.DataFrame(rows, schema=dict.fromkeys(("row_id", *ENTRIES), pl.String))
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(("log_row_id", *ENTRIES), pl.String))
     findings = frame.filter(pl.col(KEY).is_not_null() & ~pl.col(KEY).str.starts_with(REPORT))
     disposed_first = findings.sort(pl.col(DISPOSITION).is_null(), maintain_order=True)
     return disposed_first.unique(KEY, keep="first", maintain_order=True)
@@ -202,7 +203,7 @@ def _written(
     told = {key: [text for text in rows.values() if text] for key, rows in found.items()}
     return Written(
         row_ids={key: kept[key] for key in wanted if key in kept},
-        dispositions={key: texts[0] for key, texts in told.items() if texts},
+        dispositions={key: texts[0] if texts else "" for key, texts in told.items()},
         inserted=len(done.inserted) + left[0],
         updated=len(done.updated) + left[1],
         deleted=len(done.deleted) + left[2],

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import dagster as dg
+
 from billing_pipeline.engine.errors import UpstreamError, printable
 from billing_pipeline.resources.upstream import Options, UpstreamClient
 
@@ -36,6 +38,18 @@ class NarrativeService:
     model: str
     key: str = field(default="", repr=False)
     timeout: float = 20.0  # seconds for the whole answer
+
+
+class NarrativePlace(dg.ConfigurableResource["NarrativePlace"]):
+    """Whether there is a service, and which: `url` is "" without one; `key` as EnvVar."""
+
+    url: str = ""
+    model: str = ""
+    key: str = ""
+
+    @property
+    def service(self) -> NarrativeService | None:
+        return NarrativeService(self.url, self.model, self.key) if self.url else None
 
 
 @dataclass(frozen=True, slots=True)

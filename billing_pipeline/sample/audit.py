@@ -11,7 +11,7 @@ from pathlib import Path
 from billing_pipeline.sample.client_inventory import Row
 from billing_pipeline.sample.files import csv_bytes, write_files
 
-BEFORE, NOW = "before", "now"
+BEFORE = "before"
 _SHEETS = ("Crew 1 North", "Crew 2 East", "Crew 3 South", "Crew 4 West")
 _FIRST_WEEK, _WEEKS, _A_WEEK = date(2026, 1, 4), 4, 25  # rows of a sheet in each
 _NEXT_WEEK = date(2026, 2, 1)
@@ -34,13 +34,13 @@ _COLUMNS = (
 
 
 def write_audit(folder: Path) -> tuple[Path, Path]:
-    """Write the folders `before` and `now` into `folder`: four sheets each and their rates, of `now` also a history.
+    """Write four sheets and their rates into `folder`, with a history of one, and as they were into its `before`.
 
-    Audited one after the other, the first is clean and the second has ten findings, each of another category. The same
-    bytes every time; errors and files that are there already as with `write_files`. Answers the two folders.
+    When `before` was audited and then `folder`, the first is clean and the second has ten findings, each of another
+    category. The same bytes every time; errors and files that are there already as with `write_files`. Answers both.
     """
     write_files(folder, audit_files(folder))
-    return folder / BEFORE, folder / NOW
+    return folder / BEFORE, folder
 
 
 def audit_files(folder: Path) -> dict[Path, bytes]:
@@ -49,11 +49,12 @@ def audit_files(folder: Path) -> dict[Path, bytes]:
     now = {sheet: [dict(row) for row in [*rows, *_next_week(sheet)]] for sheet, rows in before.items()}
     history = _tampered(now)
     rates = csv_bytes(("unit_code", "work_type", "rate"), _rates())
-    files = {folder / when / "rates.csv": rates for when in (BEFORE, NOW)}
-    for when, sheets in ((BEFORE, before), (NOW, now)):
-        files |= {folder / when / f"{sheet}.csv": csv_bytes(_COLUMNS, rows) for sheet, rows in sheets.items()}
+    files: dict[Path, bytes] = {}
+    for place, sheets in ((folder / BEFORE, before), (folder, now)):
+        files |= {place / "rates.csv": rates}
+        files |= {place / f"{sheet}.csv": csv_bytes(_COLUMNS, rows) for sheet, rows in sheets.items()}
     told = csv_bytes(("Row ID", "Column", "At", "Value", "By"), history)
-    return {**files, folder / NOW / f"{_SHEETS[0]}.history.csv": told}
+    return {**files, folder / f"{_SHEETS[0]}.history.csv": told}
 
 
 def _tampered(sheets: dict[str, list[Row]]) -> list[Row]:

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.database.finding_tables import (
@@ -19,6 +20,7 @@ from billing_pipeline.resources.database.finding_tables import (
 )
 from billing_pipeline.resources.database.tables import leases, outbox
 from tests.audit_office import AFTER, CREW, EDITED_AT, NORTH, AuditOffice, office, unit
+from tests.language_model import language_model
 
 __all__ = ["office"]
 TABLES = (billed_baseline, cell_watermarks, finding_events, finding_runs, findings, log_outbox, outbox)
@@ -259,6 +261,28 @@ def parts(book: bytes) -> dict[str, bytes]:
     """The parts of a workbook by name."""
     with zipfile.ZipFile(BytesIO(book)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_the_figures_are_worded_by_a_service_that_is_told_nobody_and_nothing_fails_without_it(
+    office: AuditOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with language_model() as model:
+        model.said = "One finding is new: 1 of them, 150.00 at stake."
+        monkeypatch.setenv("BILLING_NARRATIVE_URL", model.url)
+        monkeypatch.setenv("BILLING_NARRATIVE_MODEL", "plain")
+        edited(office)
+        summary = load_workbook(BytesIO(office.workbook()))["Summary"]
+        assert model.said in [cell.value for row in summary.iter_rows() for cell in row]
+        sent = json.dumps([body for _, _, body in model.asked])
+        assert not [text for text in ("late@example.com", CREW, "10000001", "POLE-40") if text in sent]
+        asked = len(model.asked)
+        office.audit(code=3)  # nothing changed: no workbook is made, and nothing is asked
+        office.audit("--dry-run", "--force-report", code=3)
+        assert len(model.asked) == asked
+        model.status = 500
+        assert office.audit("--force-report", code=3)["ongoing"] == 1
 
 
 def test_a_second_audit_at_the_same_time_is_refused(office: AuditOffice) -> None:

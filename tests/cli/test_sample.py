@@ -1,4 +1,4 @@
-"""`sample` without a folder fills the installation: usage into its usage folder, clients into theirs."""
+"""`sample` without a folder fills the installation: usage, clients and audited sheets, each into its folder."""
 
 from pathlib import Path
 
@@ -17,6 +17,7 @@ def test_the_installations_folders_are_filled_and_told(
     assert (tmp_path / "data" / "usage" / "gep_billing_rules.xlsx").is_file()
     assert (tmp_path / "office" / "companies.csv").is_file()
     assert not (tmp_path / "data" / "usage" / "clients").exists()
+    assert (tmp_path / "data" / "audit" / "before" / "Crew 1 North.csv").is_file()
     assert f"{tmp_path}/office: managed-services clients, and client_book.xlsx with their plans and rates" in said.err
     assert "BILLING_CLIENTS_DIR" not in said.err
 

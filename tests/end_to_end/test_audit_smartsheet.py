@@ -2,11 +2,13 @@
 
 import json
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
 from billing_pipeline.resources.database.finding_tables import cell_watermarks, findings, log_outbox
+from billing_pipeline.resources.findings import dispose
 from tests.audit_office import AFTER, CREW, EDITED_AT, SmartsheetOffice, online, unit
 from tests.smartsheet_api import TOKEN
 
@@ -188,11 +190,41 @@ def test_a_renamed_column_of_the_log_stops_the_writing_and_loses_nothing(edited:
     assert edited.logged("Column", "Old Value", "New Value") == [EDIT]
 
 
-def test_an_installation_that_lost_its_state_writes_no_second_row(edited: SmartsheetOffice) -> None:
+def test_an_installation_that_lost_its_state_tells_nothing_anew_and_writes_no_second_row(
+    edited: SmartsheetOffice,
+) -> None:
     see(edited)
     edited.lose_state()
+    weeks_later = "2026-02-20T12:00:00Z"  # beyond the look-back: only the log knows what was billed
+    assert [edited.audit(at=weeks_later, code=3)[name] for name in ("new", "ongoing", "resolved")] == [0, 1, 0]
+    assert edited.logged("Column", "Old Value", "New Value", "Status") == [[*EDIT, "ONGOING"]]
+    assert edited.notices() == []
+    edited.source.edit(edited.first, "Quantity", 2, "late@example.com", "2026-02-20T13:00:00Z")
+    assert edited.audit(code=0)["resolved"] == 1
+    assert edited.logged("Status") == [["RESOLVED"]]
+
+
+def test_what_a_reviewer_takes_back_is_judged_again(edited: SmartsheetOffice) -> None:
+    see(edited)
+    edited.log.edit(edited.log_row(), "Disposition", "Accepted", "ada@example.com")
     edited.audit(code=3)
-    assert edited.logged("Column", "Old Value", "New Value") == [EDIT]
+    assert edited.audit(code=0)["ongoing"] == 0
+    edited.log.edit(edited.log_row(), "Disposition", "", "ada@example.com")
+    edited.audit(code=0)  # hears it, after it judged
+    assert edited.audit(code=3)["reopened"] == 1
+    assert edited.logged("Disposition", "Status") in ([["", "REOPENED"]], [[None, "REOPENED"]])
+
+
+def test_what_was_said_elsewhere_is_not_taken_back_by_a_blank_cell(edited: SmartsheetOffice) -> None:
+    see(edited)
+    (key,) = (row.finding_key for row in edited.stored(findings))
+    said = partial(
+        dispose, capability="audit", key=key, disposition="Waived", by="ada", at=datetime.fromisoformat(AFTER)
+    )
+    edited.database.run(said)
+    edited.audit(code=0)
+    edited.audit(code=0)
+    assert [row.disposition for row in edited.stored(findings)] == ["Waived"]
 
 
 def test_a_dry_run_sends_nothing_but_questions(edited: SmartsheetOffice) -> None:

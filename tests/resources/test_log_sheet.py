@@ -92,7 +92,7 @@ def test_a_disposition_is_read_back_and_never_written(client: Smartsheet, log: S
     run(client, log, rows(*KEYS[:2]))
     log.edit(log.rows[0]["id"], "Disposition", "accepted by the customer")
     written = run(client, log, rows(KEYS[1], Disposition="ours"))
-    assert written.dispositions == {KEYS[0]: "accepted by the customer"}
+    assert written.dispositions == {KEYS[0]: "accepted by the customer", KEYS[1]: ""}
     assert log.table("Disposition") == [("accepted by the customer",), (None,)]
 
 
@@ -180,10 +180,12 @@ def test_our_state_is_deleted(client: Smartsheet, log: SheetBook) -> None:
     run(client, log, log_rows(finding(), "20260109T123000Z", AT))
     log.edit(log.rows[0]["id"], "Disposition", "fine")
     found = entries(client, str(log.sheet_id))
-    assert found.rows(named=True) == [
+    columns = ("log_row_id", "Finding Key", "Status", "Disposition", "First Seen", "Last Seen", "Note", "Old Value")
+    assert found.select(columns).rows(named=True) == [
         {
-            "row_id": str(log.rows[0]["id"]), "Finding Key": KEYS[0], "Status": "NEW", "Disposition": "fine",
+            "log_row_id": str(log.rows[0]["id"]), "Finding Key": KEYS[0], "Status": "NEW", "Disposition": "fine",
             "First Seen": "2026-01-09T12:30:00Z", "Last Seen": "2026-01-09T12:30:00Z",
+            "Note": "EDIT_AFTER_CLOSE", "Old Value": "2",
         }
     ]  # fmt: skip
     run(client, log, rows(KEYS[0]))

@@ -1,16 +1,14 @@
 """The text in words: it is given numbers only, may speak of no other, and whatever it does, nothing fails."""
 
 import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from billing_pipeline.resources.narrative import Narrative, NarrativeService, narrative
+from tests.language_model import Model, language_model
 
 KEY = "sk-hush-this-is-secret"
 FIGURES = {
@@ -19,63 +17,11 @@ FIGURES = {
 }
 
 
-class Model:
-    """What was asked, and what the next answer is: a text, or a status, a body, silence."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}/v1"
-        self.said: str | None = "3 findings are new."
-        self.status = 200
-        self.body: bytes | None = None
-        self.silent = threading.Event()
-        self.asked: list[tuple[str, dict[str, str], dict[str, Any]]] = []
-
-    @property
-    def answer(self) -> bytes:
-        if self.body is not None:
-            return self.body
-        return json.dumps({"choices": [{"message": {"role": "assistant", "content": self.said}}]}).encode()
-
-
-@contextmanager
-def serving() -> Iterator[Model]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    server.model = Model(server.server_address[1])  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield server.model  # type: ignore[attr-defined]
-    finally:
-        server.model.silent.set()  # type: ignore[attr-defined]
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        model: Model = self.server.model  # type: ignore[attr-defined]
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        model.asked.append((self.path, dict(self.headers), body))
-        if model.status == 0:
-            model.silent.wait(10)
-            return
-        self.send_response(model.status)
-        self.send_header("Location", "http://elsewhere.example/")
-        self.send_header("Content-Length", str(len(model.answer)))
-        self.end_headers()
-        self.wfile.write(model.answer)
-
-    def log_message(self, *parts: object) -> None:
-        """Silent."""
-
-
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Model]:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
-    with serving() as served:
+    with language_model() as served:
         yield served
 
 

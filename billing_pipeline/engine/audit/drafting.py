@@ -72,7 +72,7 @@ def finished(
     joined = keyed.join(told, on="finding_key", how="left").join(
         billed.select(*KEY, first="first_week_ending"), on=KEY, how="left"
     )
-    fixed = pl.col("category").replace_strict(dict(thresholds.fixed), default=None, return_dtype=pl.String)
+    fixed = pl.col("category").replace_strict(thresholds.fixed, default=None, return_dtype=pl.String)
     by_dollars = pl.coalesce(fixed, of_dollars(pl.col("dollars"), thresholds))
     raised = repeated | is_after_hours(pl.col("at"), thresholds, zone)
     return conform(

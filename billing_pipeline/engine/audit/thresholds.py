@@ -9,8 +9,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from billing_pipeline.engine.audit import tables
+from billing_pipeline.engine.audit.views import SEVERITIES
+from billing_pipeline.engine.errors import InputError
 
-FIXED = {
+BY_CATEGORY = {
     tables.DATE_TOO_OLD: tables.MEDIUM,
     tables.DATE_TOO_FUTURE: tables.HIGH,
     tables.FUTURE_WORK_DATE: tables.HIGH,
@@ -23,11 +25,11 @@ FIXED = {
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Amounts are dollars; every comparison is strict: exactly 100 is LOW."""
+    """Amounts are dollars; every comparison is strict: exactly 100 is LOW. InputError: values that contradict."""
 
     high_dollars: Decimal = Decimal(1000)
     medium_dollars: Decimal = Decimal(100)
-    fixed: Mapping[str, str] = field(default_factory=lambda: dict(FIXED))  # severity by category, whatever the dollars
+    severities: Mapping[str, str] = field(default_factory=dict)  # by category, whatever the dollars; beside BY_CATEGORY
     grace: timedelta = timedelta(0)  # a week closes this long after the end of its last day
     look_back: timedelta = timedelta(days=7)  # of a sheet's first run: older edits are taken as they are
     repeat_edits: int = 3  # edits after close by one person within `repeat_within`: one step more severe
@@ -41,3 +43,18 @@ class Thresholds:
     rates_from: date | None = None  # work before this day, or of no day, has no contract rate; None: all work has
     anomaly_score: Decimal = Decimal("3.5")  # robust z-score of a unit price
     anomaly_samples: int = 8
+
+    def __post_init__(self) -> None:
+        if self.medium_dollars > self.high_dollars:
+            raise InputError("medium_dollars is more than high_dollars")
+        if not self.day_starts < self.day_ends <= 24:
+            raise InputError("day_starts has to be before day_ends, and that no later than 24")
+        wrong = [name for name, severity in self.severities.items() if severity not in SEVERITIES]
+        wrong += [name for name in self.severities if name not in tables.CATEGORIES]
+        if wrong:
+            raise InputError(f"severities: {wrong[0]} is no category, or its severity not {', '.join(SEVERITIES)}")
+
+    @property
+    def fixed(self) -> dict[str, str]:
+        """Severity by category of what is not judged by its dollars."""
+        return {**BY_CATEGORY, **self.severities}
