@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,11 @@ import typer
 
 from billing_pipeline.build import build_defs
 from billing_pipeline.cli import app
+from billing_pipeline.engine.audit.thresholds import Thresholds
 from billing_pipeline.engine.managed_services.pulled import LISTINGS, NEEDED
 from billing_pipeline.engine.managed_services.sheets import SHEETS
 from billing_pipeline.engine.managed_services.terms import ClientTerms
+from billing_pipeline.profile import load_profile
 from billing_pipeline.resources.database import open_database, sqlite_url
 from billing_pipeline.settings import Settings
 from docs.settings_table import PAGE, with_table
@@ -66,6 +68,14 @@ def test_every_column_of_a_client_listing_is_told_and_those_it_needs_in_bold() -
 def test_the_profile_of_the_clients_chapter_has_every_choice_at_its_default() -> None:
     (table,) = re.findall(r"^```\n(\[clients\]\n.*?)^```", clients_chapter(), re.MULTILINE | re.DOTALL)
     assert tomllib.loads(table)["clients"] == asdict(ClientTerms())
+
+
+def test_the_profile_of_the_audit_chapter_has_every_threshold_at_its_default(tmp_path: Path) -> None:
+    (table,) = re.findall(r"^```\n(\[audit\]\n.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert set(tomllib.loads(table)["audit"]) == {field.name for field in fields(Thresholds)}
+    (tmp_path / "profile.toml").write_text(table, "utf-8")
+    examples = {"rates_from": None, "severities": {}}  # have no value unless one is given
+    assert replace(load_profile(tmp_path / "profile.toml").audit, **examples) == Thresholds()
 
 
 def test_every_sheet_of_the_clients_book_is_told() -> None:

@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 
 from billing_pipeline.assets.audit_logging import recover, write_log
-from billing_pipeline.assets.audit_remembering import all_sheets, remembered, to_remember
+from billing_pipeline.assets.audit_remembering import all_sheets, changes_since, remembered, to_remember
 from billing_pipeline.assets.auditing import (
     audit_manifest,
     examined,
@@ -62,6 +62,25 @@ def audit_snapshot(
 
 @dg.asset(
     group_name=AUDIT,
+    description="What differs from the last run: rows that came and went, cells that changed, allowed or not.",
+    kinds={"polars"},
+    owners=OWNERS,
+)
+def audit_changes(
+    context: dg.AssetExecutionContext,
+    audit_sheets: pl.DataFrame,
+    audit_rows: pl.DataFrame,
+    outputs: dg.ResourceParam[OutputFiles],
+    database: dg.ResourceParam[Database],
+) -> pl.DataFrame:
+    """engine.audit.tables.CHANGES; none in a first run."""
+    found = changes_since(database, outputs.of(AUDIT), audit_sheets, audit_rows)
+    context.add_output_metadata({"changes": found.height, "preview": preview(found, 20)})
+    return found
+
+
+@dg.asset(
+    group_name=AUDIT,
     description="What the audit found, what became of it, its report; kept with the run, and told when it changed.",
     kinds={"polars", "excel", "json"},
     owners=OWNERS,
@@ -71,6 +90,7 @@ def audit_findings(
     audit_sheets: pl.DataFrame,
     audit_rows: pl.DataFrame,
     audit_cell_problems: pl.DataFrame,
+    audit_changes: pl.DataFrame,
     audit_places: dg.ResourceParam[AuditPlaces],
     outputs: dg.ResourceParam[OutputFiles],
     database: dg.ResourceParam[Database],
@@ -97,7 +117,7 @@ def audit_findings(
     sheets = all_sheets(audit_sheets, memory, at)
     read = examined(audit_places, sheets, Snapshot(audit_rows, audit_cell_problems), memory, terms, at, zone)
     made = judged(read, memory, audit_places.rates(), database, terms, run, at, zone)
-    report = report_of(made, audit_rows, database, run, at, zone, terms)
+    report = report_of(made, audit_rows, audit_changes, database, run, at, zone, terms)
     wanted = made.shown["told"].any() or FORCED in context.run.tags or not sets.named_exists(workbook_name(at))
     if wanted and audit_places.reports and not audit_places.dry_run:
         report = worded(report, narrative, context.log)

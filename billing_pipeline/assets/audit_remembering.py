@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 import polars as pl
 import sqlalchemy as sa
 
-from billing_pipeline.engine.audit.inputs import Memory, Read, kept
-from billing_pipeline.engine.audit.tables import ROWS, SEEN, UTC_TIME
+from billing_pipeline.engine.audit.changes import changes
+from billing_pipeline.engine.audit.inputs import Memory, Read, judged, kept
+from billing_pipeline.engine.audit.tables import CHANGES, ROWS, SEEN, UTC_TIME
 from billing_pipeline.engine.errors import InputError
 from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.tables import Schema, conform
@@ -30,15 +31,21 @@ def remembered(database: Database, outputs: OutputFiles) -> Memory:
     """What earlier runs left; the rows are those of the last run that was kept."""
     last, baseline, events, marks = database.run(_remembered)
     memory = Memory(baseline=baseline, events=events, watermarks=marks)
-    if last is None:
-        return memory
-    try:
-        manifest = outputs.manifest_of(Period.of(last.at.date()), last.run_id)
-        rows = pl.read_parquet(outputs.file_of(manifest, "snapshot"))
-    except InputError:  # its set is gone: what was billed first is still known
+    rows = _snapshot_of(last, outputs)
+    if rows is None:
         return memory
     seen = rows.group_by("sheet_id").agg(pl.col("seen_at").max().alias("at")).sort("sheet_id")
     return replace(memory, rows=conform(rows, ROWS), seen=conform(seen, SEEN))
+
+
+def changes_since(database: Database, outputs: OutputFiles, sheets: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """CHANGES of rows (ROWS) since the last run that was kept, in the SHEETS that both could judge."""
+    runs = database.run(lambda connection: findings.runs_of(connection, AUDIT, last=1))
+    before = _snapshot_of(runs[0] if runs else None, outputs)
+    if before is None:
+        return pl.DataFrame(schema=CHANGES)
+    both = judged(rows.select("sheet_id").unique(), sheets).join(before, on="sheet_id", how="semi")
+    return changes(*(frame.join(both, on="sheet_id", how="semi") for frame in (conform(before, ROWS), rows)))
 
 
 def all_sheets(sheets: pl.DataFrame, memory: Memory, at: datetime) -> pl.DataFrame:
@@ -53,6 +60,17 @@ def to_remember(read: Read, memory: Memory, at: datetime) -> pl.DataFrame:
     rows, seen = kept(read, memory, at)
     dated = rows.join(seen.rename({"at": "seen_at"}), on="sheet_id", how="left", maintain_order="left")
     return conform(dated, SEEN_ROWS)
+
+
+def _snapshot_of(run: findings.Run | None, outputs: OutputFiles) -> pl.DataFrame | None:
+    """SEEN_ROWS that a run left; None without a run, or when its set is gone: what was billed first is still known."""
+    if run is None:
+        return None
+    try:
+        manifest = outputs.manifest_of(Period.of(run.at.date()), run.run_id)
+        return pl.read_parquet(outputs.file_of(manifest, "snapshot"))
+    except InputError:
+        return None
 
 
 def _remembered(

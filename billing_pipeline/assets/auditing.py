@@ -145,7 +145,14 @@ def keep(
 
 
 def report_of(
-    made: Judged, rows: pl.DataFrame, database: Database, run: str, at: datetime, zone: str, terms: Thresholds
+    made: Judged,
+    rows: pl.DataFrame,
+    changes: pl.DataFrame,
+    database: Database,
+    run: str,
+    at: datetime,
+    zone: str,
+    terms: Thresholds,
 ) -> AuditReport:
     """What people see of the run, with its trends over comparable runs and its insights."""
     history, events = database.run(
@@ -169,6 +176,7 @@ def report_of(
         risk_rule=risk_rule(RiskLimits()),
         findings=made.shown,
         coverage=coverage,
+        changes=changes,
         trends=trends(ordered, counts, made.shown, every, at),
         insights=insights(made.shown, every, rows, ordered, counts, coverage, at, zone),
         rules=thresholds("all rules", terms),

@@ -84,8 +84,11 @@ def print_audit(document: dict[str, Any]) -> None:
     if rows[_SHOWN:]:
         say(f"[dim]… and {len(rows) - _SHOWN} more[/dim]")
     counts = ", ".join(f"{document[name]} {name}" for name in ("new", "ongoing", "reopened", "resolved"))
+    moved = document["changes"]
+    cells = moved["changed"] + moved["completion_revoked"] + moved["price_removed"]
     cover = document["coverage"]
     say(f"[bold]{document['status'].replace('_', ' ')}[/bold]: {counts}; {Decimal(document['dollars']):,} at stake")
+    say(f"since the last look: {moved['added']:,} rows came, {moved['removed']:,} went, {cells:,} cells changed")
     say(f"{cover['sheets']} sheets, {cover['rows']:,} rows, {cover['not_verified']:,} cells not verified")
     for problem in cover["problems"]:
         if problem["error"]:

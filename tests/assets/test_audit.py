@@ -63,6 +63,16 @@ def test_a_finding_is_new_then_ongoing_then_resolved_then_reopened(office: Audit
     assert len(office.stored(finding_events)) == 3
 
 
+def test_what_changed_since_the_last_run_is_counted_whether_it_is_wrong_or_not(office: AuditOffice) -> None:
+    nothing = {"added": 0, "removed": 0, "changed": 0, "completion_revoked": 0, "price_removed": 0}
+    assert office.audit(code=0)["changes"] == nothing  # a first look has nothing to compare with
+    office.edit(CREW, "r1", Quantity="5", **{"Units Completed?": "false"})
+    office.remove(CREW, "r2")
+    office.sheet(NORTH, unit(3))  # a sheet that is new has not changed
+    assert office.audit(at=AFTER, code=3)["changes"] == nothing | {"removed": 1, "changed": 1, "completion_revoked": 1}
+    assert office.audit(code=3)["changes"] == nothing
+
+
 def test_a_change_is_told_once_and_a_run_that_changes_nothing_tells_nothing(office: AuditOffice) -> None:
     edited(office)
     assert len(office.notices()) == 1

@@ -68,7 +68,8 @@ GROUPS = {
     },
     "audit": {
         "audit_sheets": set(), "audit_rows": set(), "audit_cell_problems": set(),
-        "audit_findings": {"audit_sheets", "audit_rows", "audit_cell_problems"},
+        "audit_changes": {"audit_sheets", "audit_rows"},
+        "audit_findings": {"audit_sheets", "audit_rows", "audit_cell_problems", "audit_changes"},
         "audit_log": {"audit_findings"},
         "weekly_workbooks": {"audit_sheets", "audit_rows"},
         "own_book_findings": set(),

@@ -70,6 +70,7 @@ def report(*known: dict[str, Any], **values: Any) -> AuditReport:
             risk_rule="HIGH: an open HIGH finding.",
             findings=held,
             coverage=seen,
+            changes=pl.DataFrame([("s", "r", "quantity", "2", "5", "changed")], schema=CHANGES, orient="row"),
             trends=trends(given, kept, held, edits, NOW),
             insights=insights(held, edits, rows(row("row a")), given, kept, seen, NOW, ZONE),
             rules=[Rule("severity", "high dollars", Decimal(1000))],
@@ -314,6 +315,9 @@ def test_the_document_has_counts_and_amounts_as_texts() -> None:
         "reopened": 1,
         "dollars": "1750.50",
     }
+    assert document["changes"] == {
+        "added": 0, "removed": 0, "changed": 1, "completion_revoked": 0, "price_removed": 0,
+    }  # fmt: skip
     assert document["coverage"] == {"sheets": 1, "rows": 10, "cells": 20, "not_verified": 0, "problems": []}
     assert [(one["key"], one["status"], one["dollars"], one["delta"]) for one in document["findings"]] == [
         ("a", "NEW", "1500.00", "3"),

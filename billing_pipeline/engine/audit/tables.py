@@ -122,6 +122,7 @@ CHANGES: Schema = {  # what differs between two snapshots: one row for a cell, o
 }
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 REVOKED, UNPRICED = "completion revoked", "price removed"
+KINDS = (ADDED, REMOVED, CHANGED, REVOKED, UNPRICED)
 RATES: Schema = {  # contract rates; key: unit_code, work_type
     "unit_code": pl.String,
     "work_type": pl.String,  # install, remove, transfer

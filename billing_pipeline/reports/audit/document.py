@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from billing_pipeline.engine.audit.tables import KINDS
 from billing_pipeline.engine.money import total
 from billing_pipeline.reports.audit.facts import AuditReport
 
@@ -20,9 +21,10 @@ _TEXTS = {
 
 
 def audit_document(report: AuditReport) -> dict[str, Any]:
-    """`audit_summary.json`: {run_id, at, status, risk, coverage, new, ongoing, resolved, reopened, dollars, findings}.
+    """`audit_summary.json`: {run_id, at, status, risk, coverage, changes, new, ongoing, resolved, reopened, dollars,
+    findings}.
 
-    `dollars`: at stake in all open findings. `findings`: those open or resolved in this run, the most serious first.
+    `changes`: since the run before, counted by kind. `dollars`: at stake in all open findings. `findings`: those open or resolved in this run, the most serious first.
     """
     shown = report.shown
     standings = shown["standing"]
@@ -32,6 +34,7 @@ def audit_document(report: AuditReport) -> dict[str, Any]:
         "status": report.status,
         "risk": report.risk,
         "coverage": _coverage(report.coverage),
+        "changes": {kind.replace(" ", "_"): int((report.changes["kind"] == kind).sum()) for kind in KINDS},
         **{name.lower(): int((standings == name).sum()) for name in ("NEW", "ONGOING", "RESOLVED", "REOPENED")},
         "dollars": str(total(shown.filter(pl.col("standing") != "RESOLVED")["dollars"])),
         "findings": [_finding(row) for row in shown.iter_rows(named=True)],

@@ -28,7 +28,7 @@ class Rule:
 class AuditReport:
     """A run of the audit.
 
-    findings: FINDINGS. coverage: COVERAGE. trends: with this run. insights: INSIGHTS. rules: the thresholds in force.
+    findings: FINDINGS. coverage: COVERAGE. changes: CHANGES since the run before. trends: with this run. insights: INSIGHTS. rules: the thresholds in force.
     risk, risk_rule: the level and how it comes about. narrative: a text written from the figures, "" for none.
     """
 
@@ -40,6 +40,7 @@ class AuditReport:
     risk_rule: str
     findings: pl.DataFrame
     coverage: pl.DataFrame
+    changes: pl.DataFrame
     trends: Trends
     insights: pl.DataFrame
     rules: Sequence[Rule] = ()
