@@ -78,6 +78,12 @@ def is_billable() -> pl.Expr:
     return (pl.col("completed") & (pl.col("price") > 0) & placed).fill_null(value=False)
 
 
+def rows_of(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a frame that are among `keys` (sheet_id, row_id), which are few: a first look spares the join."""
+    likely = frame.filter(pl.col("row_id").is_in(keys["row_id"].implode()))
+    return likely.join(keys, on=KEY, how="semi")
+
+
 def _texts_of(rows: pl.DataFrame, cells: pl.DataFrame | None) -> pl.Series:
     """The text of one column for each row, trimmed, blank as null."""
     if cells is None:
