@@ -12,6 +12,7 @@ import polars as pl
 from billing_pipeline.engine.audit.tables import CELL_PROBLEMS, COLUMNS, ROWS, SOURCE_ROWS, TEXTS
 from billing_pipeline.engine.cells import NumberForm, parse_dates, parse_numbers
 from billing_pipeline.engine.money import AMOUNT, QUANTITY
+from billing_pipeline.engine.pricing.figures import quantity_text
 from billing_pipeline.engine.tables import conform
 
 KEY = ["sheet_id", "row_id"]
@@ -68,7 +69,7 @@ def cell_text(column: str) -> pl.Expr:
     """
     value = pl.col(column)
     if ROWS[column] == QUANTITY:
-        return value.cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
+        return quantity_text(value)
     return value if ROWS[column] == pl.String else value.cast(pl.String)
 
 

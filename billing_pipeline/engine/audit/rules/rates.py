@@ -9,6 +9,7 @@ from billing_pipeline.engine.audit.snapshot import cell_text
 from billing_pipeline.engine.audit.tables import RATE_MISMATCH, RATES, SKIPPED
 from billing_pipeline.engine.audit.thresholds import Thresholds
 from billing_pipeline.engine.money import AMOUNT, QUANTITY, cents
+from billing_pipeline.engine.pricing.figures import quantity_text
 from billing_pipeline.engine.tables import conform
 
 _EXACT = pl.Decimal(38, 12)  # of quantity x rate
@@ -65,7 +66,6 @@ def rate_mismatches(rows: pl.DataFrame, rates: pl.DataFrame, thresholds: Thresho
 
 
 def _drafts(found: pl.DataFrame) -> pl.DataFrame:
-    rate = pl.col("rate").cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
     return draft(
         found,
         RATE_MISMATCH,
@@ -78,7 +78,7 @@ def _drafts(found: pl.DataFrame) -> pl.DataFrame:
         discriminator=cell_text("price"),
         why=pl.format(
             "the contract says {} x {} = {}; the price is {}",
-            rate, cell_text("quantity"), cents(pl.col("expected")), "price",
+            quantity_text(pl.col("rate")), cell_text("quantity"), cents(pl.col("expected")), "price",
         ),
     )  # fmt: skip
 
