@@ -24,7 +24,7 @@ from billing_pipeline.engine.audit.rules.prices import price_anomalies
 from billing_pipeline.engine.audit.rules.rates import RateCheck, rate_mismatches
 from billing_pipeline.engine.audit.rules.taken_back import completions_revoked, rows_removed
 from billing_pipeline.engine.audit.rules.weeks import outside_week, weeks_moved
-from billing_pipeline.engine.audit.snapshot import KEY, Snapshot
+from billing_pipeline.engine.audit.snapshot import KEY, Snapshot, rows_of
 from billing_pipeline.engine.audit.thresholds import Thresholds
 from billing_pipeline.engine.audit.tracked import cell_events, tracked_cells
 from billing_pipeline.engine.findings import CLEAN, FINDINGS, NOT_VERIFIED
@@ -63,7 +63,8 @@ def detect(
     locked = locked_rows(rows, revised, memory, thresholds, now_at, zone)
     cells = tracked_cells(locked, revised, seen, memory)
     edited = edits(cells, cell_events(cells, revised, seen, memory, now_at), memory, thresholds)
-    gone = rows_removed(rows, judged(memory.baseline, read.sheets))
+    remembered, billed = (_no_more(frame, seen) for frame in (memory.rows, memory.baseline))
+    gone = rows_removed(billed)
     moved = pl.concat([gone, completions_revoked(locked), weeks_moved(locked)])
     rated = rate_mismatches(rows, rates, thresholds)
     drafts = pl.concat([edited.drafts, moved, *_values(seen.now, rated, thresholds, now_at, zone)])
@@ -74,7 +75,7 @@ def detect(
         events=events.sort("at", "event_key"),
         baseline_updates=baseline_updates(locked),
         watermarks=watermarks(read.examined, rows),
-        verified=_verified(seen, memory),
+        verified=_verified(seen, remembered, billed),
         coverage=_coverage(read, memory),
         skipped=rated.skipped,
         bootstrap=memory.seen.is_empty(),
@@ -109,10 +110,10 @@ def _values(now: Snapshot, rated: RateCheck, thresholds: Thresholds, now_at: dat
 
 def _row_events(moved: pl.DataFrame, rows: pl.DataFrame, memory: Memory, now_at: datetime) -> pl.DataFrame:
     """EVENTS of rows that went, were moved or taken back since the run before, seen by the two snapshots."""
-    was = memory.rows.join(moved, on=KEY, how="semi").select(
+    was = rows_of(memory.rows, moved).select(
         *KEY, completed_was=pl.col("completed").cast(pl.String), week_was=pl.col("week_ending").cast(pl.String)
     )
-    now = rows.join(moved, on=KEY, how="semi").select(*KEY, "modified_at", modifier="modified_by")
+    now = rows_of(rows, moved).select(*KEY, "modified_at", modifier="modified_by")
     joined = with_finding_keys(moved).join(was, on=KEY).join(now, on=KEY, how="left")
     removed = pl.col("category") == tables.ROW_REMOVED
     earlier = (
@@ -131,10 +132,13 @@ def _row_events(moved: pl.DataFrame, rows: pl.DataFrame, memory: Memory, now_at:
     return conform(with_event_keys(told), tables.EVENTS)
 
 
-def _verified(read: Read, memory: Memory) -> pl.DataFrame:
-    rows = read.now.rows.select(KEY)
-    gone = judged(pl.concat([memory.rows.select(KEY), memory.baseline.select(KEY)]), read.sheets)
-    every = pl.concat([rows, gone.join(rows, on=KEY, how="anti").unique()])
+def _no_more(before: pl.DataFrame, read: Read) -> pl.DataFrame:
+    """The rows of before that are not there any more, of sheets that can be judged."""
+    return judged(before, read.sheets).join(read.now.rows, on=KEY, how="anti")
+
+
+def _verified(read: Read, *gone: pl.DataFrame) -> pl.DataFrame:
+    every = pl.concat([read.now.rows.select(KEY), pl.concat(rows.select(KEY) for rows in gone).unique()])
     return every.join(_pending(read), on=KEY, how="anti")
 
 

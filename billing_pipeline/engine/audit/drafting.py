@@ -9,7 +9,7 @@ import polars as pl
 
 from billing_pipeline.engine.audit.keys import with_finding_keys
 from billing_pipeline.engine.audit.severity import higher, is_after_hours, of_dollars, one_step_up, repeat_editors
-from billing_pipeline.engine.audit.snapshot import KEY
+from billing_pipeline.engine.audit.snapshot import KEY, rows_of
 from billing_pipeline.engine.audit.tables import DRAFT, FOUND, VALUE
 from billing_pipeline.engine.audit.thresholds import Thresholds
 from billing_pipeline.engine.tables import conform
@@ -67,7 +67,7 @@ def finished(
     told = known.group_by("finding_key", maintain_order=True).agg(
         events=pl.len().cast(pl.Int64), last_by=pl.col("by").last(), at=pl.col("at").last()
     )
-    billed = locked.filter(pl.col("locked_price").is_not_null()).join(drafts, on=KEY, how="semi")
+    billed = rows_of(locked, drafts).filter(pl.col("locked_price").is_not_null())
     repeated = pl.col("last_by").is_in(repeat_editors(known, thresholds, now_at).implode())
     joined = keyed.join(told, on="finding_key", how="left").join(
         billed.select(*KEY, first="first_week_ending"), on=KEY, how="left"

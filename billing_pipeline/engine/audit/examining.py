@@ -11,7 +11,7 @@ import polars as pl
 from billing_pipeline.engine.audit.history import STEPS
 from billing_pipeline.engine.audit.inputs import Memory, judged
 from billing_pipeline.engine.audit.locking import locked_rows
-from billing_pipeline.engine.audit.snapshot import CELL, KEY
+from billing_pipeline.engine.audit.snapshot import CELL, KEY, rows_of
 from billing_pipeline.engine.audit.tables import (
     CARRIED,
     EXAMINED,
@@ -49,7 +49,7 @@ def to_examine(
         (pl.col("locked_price").is_not_null() | pl.col("completed")) & (pl.col("modified_at") >= pl.col("locked_at"))
     )
     known = pl.col("sheet_id").is_in(memory.seen["sheet_id"].implode())
-    before = memory.rows.join(candidates, on=KEY, how="semi")
+    before = rows_of(memory.rows, candidates)
     look_back = pl.lit(now_at - thresholds.look_back, UTC_TIME)
     since = pl.when(known).then(pl.lit(_EVER, UTC_TIME)).otherwise(look_back)
     cells = (
@@ -67,7 +67,7 @@ def to_examine(
 
 def watermarks(examined: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """WATERMARKS after a run: of a cell that was READ the moment its row was modified, of the others what they were."""
-    modified = rows.select(*KEY, "modified_at").join(examined, on=KEY, how="semi")
+    modified = rows_of(rows, examined).select(*KEY, "modified_at")
     joined = conform(examined, EXAMINED).join(modified, on=KEY, how="left")
     at = pl.when(pl.col("state") == READ).then(pl.coalesce("modified_at", "watermark")).otherwise("watermark")
     return conform(joined.with_columns(at=at), WATERMARKS)

@@ -7,7 +7,7 @@ Source: spec 1.3, 2.1, 9.1 of the billing audit; Q7, Q8, Q14.
 import polars as pl
 
 from billing_pipeline.engine.audit.inputs import Read
-from billing_pipeline.engine.audit.snapshot import CELL, KEY, Snapshot, cell_text, parse_cells
+from billing_pipeline.engine.audit.snapshot import CELL, KEY, Snapshot, cell_text, parse_cells, rows_of
 from billing_pipeline.engine.audit.tables import EXAMINED, READ, REVISIONS, TRACKED, UTC_TIME
 from billing_pipeline.engine.money import QUANTITY
 from billing_pipeline.engine.tables import Schema, conform
@@ -45,7 +45,7 @@ def steps(read: Read) -> pl.DataFrame:
 
 def tracked_texts(now: Snapshot, rows: pl.DataFrame) -> pl.DataFrame:
     """sheet_id, row_id, column, text of the tracked cells of `rows` (sheet_id, row_id); unreadable ones as they are."""
-    wanted = now.rows.join(rows, on=KEY, how="semi")
+    wanted = rows_of(now.rows, rows)
     texts = pl.concat(wanted.select(*KEY, pl.lit(column).alias("column"), text=cell_text(column)) for column in TRACKED)
     return texts.join(now.problems.select(*CELL, "value"), on=CELL, how="left").select(
         *CELL, pl.coalesce("text", "value").alias("text")

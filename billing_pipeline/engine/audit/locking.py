@@ -11,7 +11,7 @@ import polars as pl
 
 from billing_pipeline.engine.audit.closing import closes
 from billing_pipeline.engine.audit.inputs import Memory
-from billing_pipeline.engine.audit.snapshot import KEY, is_billable
+from billing_pipeline.engine.audit.snapshot import KEY, is_billable, rows_of
 from billing_pipeline.engine.audit.tables import BASELINE, ROWS, TRACKED, UTC_TIME
 from billing_pipeline.engine.audit.thresholds import Thresholds
 from billing_pipeline.engine.money import AMOUNT, QUANTITY
@@ -81,7 +81,7 @@ def _first_locked(
     rows: pl.DataFrame, memory: Memory, thresholds: Thresholds, now_at: datetime, zone: str
 ) -> pl.DataFrame:
     """The rows that no baseline holds and whose week is closed, with what the snapshots say of the close."""
-    was = memory.rows.select(
+    was = rows_of(memory.rows, rows).select(
         *KEY, *(pl.col(name).alias(f"{name}_was") for name in ("work_request", "week_ending", "price", "quantity")),
         billable_was=is_billable(),
     )  # fmt: skip
@@ -128,18 +128,25 @@ def _by_history(lines: pl.DataFrame, steps: pl.DataFrame) -> pl.DataFrame:
 
     A row that came too late has nothing to be held to, and a price of zero or less was not billed.
     """
-    result = lines
-    for column in TRACKED:
-        mine = steps.filter(pl.col("column") == column).join(
-            lines.select(*KEY, "locked_at"), on=KEY, maintain_order="left"
-        )
-        earlier = mine.filter(pl.col("at") < pl.col("locked_at")).group_by(KEY, maintain_order=True)
-        at_lock = earlier.agg(pl.col("number").last().cast(LOCKED[f"locked_{column}"]).alias("at_lock"))
-        told = mine.select(*KEY, told=pl.lit(value=True)).unique().join(at_lock, on=KEY, how="left")
-        by_history = pl.col("told").fill_null(value=False) & ~pl.col("late")
-        decided = pl.when(by_history).then("at_lock").otherwise(f"locked_{column}").alias(f"decided_{column}")
-        joined = result.join(told, on=KEY, how="left", maintain_order="left")
-        result = joined.with_columns(decided).drop("told", "at_lock")
+    mine = steps.join(rows_of(lines, steps).select(*KEY, "locked_at"), on=KEY, maintain_order="left")
+    earlier = pl.col("at") < pl.col("locked_at")
+    told = mine.group_by(KEY, maintain_order=True).agg(
+        *((pl.col("column") == column).any().alias(f"told_{column}") for column in TRACKED),
+        *(
+            pl.col("number").filter((pl.col("column") == column) & earlier).last().alias(f"decided_{column}")
+            for column in TRACKED
+        ),
+    )
+    # of the million lines only the keys pass through the join
+    joined = lines.hstack(lines.select(KEY).join(told, on=KEY, how="left", maintain_order="left").drop(KEY))
+    result = joined.with_columns(_decided(column) for column in TRACKED)
     finished = pl.col("held") | pl.col("locked_price").is_not_null() | pl.col("completed")
     billed = finished & (pl.col("decided_price") > 0)
     return result.with_columns(pl.when(billed).then("decided_price").alias("decided_price"))
+
+
+def _decided(column: str) -> pl.Expr:
+    by_history = pl.col(f"told_{column}").fill_null(value=False) & ~pl.col("late")
+    decided = pl.col(f"decided_{column}")
+    at_lock = decided.cast(LOCKED[f"locked_{column}"])
+    return pl.when(by_history).then(at_lock).otherwise(f"locked_{column}").alias(f"decided_{column}")

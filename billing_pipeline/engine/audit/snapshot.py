@@ -12,6 +12,7 @@ import polars as pl
 from billing_pipeline.engine.audit.tables import CELL_PROBLEMS, COLUMNS, ROWS, SOURCE_ROWS, TEXTS
 from billing_pipeline.engine.cells import NumberForm, parse_dates, parse_numbers
 from billing_pipeline.engine.money import AMOUNT, QUANTITY
+from billing_pipeline.engine.pricing.figures import quantity_text
 from billing_pipeline.engine.tables import conform
 
 KEY = ["sheet_id", "row_id"]
@@ -68,7 +69,7 @@ def cell_text(column: str) -> pl.Expr:
     """
     value = pl.col(column)
     if ROWS[column] == QUANTITY:
-        return value.cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
+        return quantity_text(value)
     return value if ROWS[column] == pl.String else value.cast(pl.String)
 
 
@@ -76,6 +77,12 @@ def is_billable() -> pl.Expr:
     """Whether a row (ROWS) is billed with its week as it stands. Source: spec 1.4, generation B."""
     placed = pl.col("work_request").is_not_null() & pl.col("week_ending").is_not_null()
     return (pl.col("completed") & (pl.col("price") > 0) & placed).fill_null(value=False)
+
+
+def rows_of(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a frame that are among `keys` (sheet_id, row_id), which are few: a first look spares the join."""
+    likely = frame.filter(pl.col("row_id").is_in(keys["row_id"].implode()))
+    return likely.join(keys, on=KEY, how="semi")
 
 
 def _texts_of(rows: pl.DataFrame, cells: pl.DataFrame | None) -> pl.Series:

@@ -12,7 +12,7 @@ from billing_pipeline.engine.audit.history import tracked_texts
 from billing_pipeline.engine.audit.inputs import Memory, Read
 from billing_pipeline.engine.audit.keys import with_event_keys
 from billing_pipeline.engine.audit.locking import LOCKED
-from billing_pipeline.engine.audit.snapshot import CELL, KEY, cell_text, is_billable
+from billing_pipeline.engine.audit.snapshot import CELL, KEY, cell_text, is_billable, rows_of
 from billing_pipeline.engine.audit.tables import EVENTS, HISTORY, READ, SNAPSHOT, TRACKED, UTC_TIME
 from billing_pipeline.engine.money import QUANTITY
 from billing_pipeline.engine.tables import Schema, conform
@@ -35,17 +35,12 @@ OBSERVED: Schema = {  # EVENTS before it is known what they belong to
 
 def tracked_cells(locked: pl.DataFrame, steps: pl.DataFrame, read: Read, memory: Memory) -> pl.DataFrame:
     """CELLS of the rows (LOCKED) that differ from what they are held to, or have steps or remembered events."""
-    touched = (
-        pl.concat([steps.select(KEY), memory.events.select(KEY)]).unique().with_columns(touched=pl.lit(value=True))
-    )
+    touched = pl.concat([steps.select(KEY), memory.events.select(KEY)])
     late = pl.col("locked_price").is_null() & is_billable()
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"locked_{name}")) for name in TRACKED)
     billed = pl.col("locked_price").is_not_null()
-    rows = (
-        locked.with_columns(late=late)
-        .join(touched, on=KEY, how="left")
-        .filter(pl.col("late") | (billed & (differs | pl.col("touched").fill_null(value=False))))
-    )
+    other = rows_of(locked, touched).filter(billed & ~differs)
+    rows = pl.concat([locked.filter(late | (billed & differs)), other]).with_columns(late=late)
     texts = tracked_texts(read.now, rows.select(KEY)).rename({"text": "new"})
     cells = [
         rows.with_columns(
@@ -93,7 +88,7 @@ def values_before(cells: pl.DataFrame, memory: Memory) -> pl.DataFrame:
 
     A row that comes late was worth nothing before it was billed, or before it was there at all.
     """
-    was = memory.rows.join(cells.select(KEY).unique(), on=KEY, how="semi").with_columns(was=is_billable())
+    was = rows_of(memory.rows, cells).with_columns(was=is_billable())
     parts = [
         was.select(
             *KEY,

@@ -11,6 +11,7 @@ import polars as pl
 
 from billing_pipeline.engine.audit.tables import KINDS
 from billing_pipeline.engine.money import total
+from billing_pipeline.engine.pricing.figures import quantity_text
 from billing_pipeline.reports.audit.facts import AuditReport
 
 _TEXTS = {
@@ -37,7 +38,7 @@ def audit_document(report: AuditReport) -> dict[str, Any]:
         "changes": {kind.replace(" ", "_"): int((report.changes["kind"] == kind).sum()) for kind in KINDS},
         **{name.lower(): int((standings == name).sum()) for name in ("NEW", "ONGOING", "RESOLVED", "REOPENED")},
         "dollars": str(total(shown.filter(pl.col("standing") != "RESOLVED")["dollars"])),
-        "findings": [_finding(row) for row in shown.iter_rows(named=True)],
+        "findings": _findings(shown),
     }
 
 
@@ -80,18 +81,23 @@ def _coverage(coverage: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def _finding(row: dict[str, Any]) -> dict[str, Any]:
-    texts = {name: row[column] or "" for name, column in _TEXTS.items()}
-    return {
-        "status": row["standing"],
-        **texts,
-        "week_ending": row["week_ending"].isoformat() if row["week_ending"] else None,
-        "dollars": None if row["dollars"] is None else str(row["dollars"]),
-        "delta": None if row["delta"] is None else f"{row['delta'].normalize():f}",
-        "by": row["by"] or "",
-        "edited_at": row["at"].isoformat() if row["at"] else None,
-        "first_seen_at": row["first_seen_at"].isoformat(),
-    }
+def _findings(shown: pl.DataFrame) -> list[dict[str, str | None]]:
+    """All as texts made a column at a time: there may be a hundred thousand."""
+    return shown.select(
+        pl.col("standing").alias("status"),
+        *(pl.col(column).fill_null("").alias(name) for name, column in _TEXTS.items()),
+        pl.col("week_ending").dt.to_string("iso"),
+        pl.col("dollars").cast(pl.String),
+        quantity_text(pl.col("delta")),
+        pl.col("by").fill_null(""),
+        _moment("at").alias("edited_at"),
+        _moment("first_seen_at"),
+    ).to_dicts()
+
+
+def _moment(column: str) -> pl.Expr:
+    """A time in ISO format, fractions of a second where there are any."""
+    return pl.col(column).dt.to_string("iso:strict").str.replace(".000000", "", literal=True)
 
 
 def _number(value: int | str | None) -> int | Decimal | None:

@@ -19,6 +19,7 @@ from billing_pipeline.engine.audit.insights.terms import (
     field,
     numbers,
 )
+from billing_pipeline.engine.audit.snapshot import KEY, rows_of
 from billing_pipeline.engine.audit.views import SEVERITIES
 from billing_pipeline.engine.money import total
 
@@ -45,9 +46,9 @@ def large_impact(still: pl.DataFrame, limits: Limits) -> list[Insight]:
 
 def concentration(still: pl.DataFrame, rows: pl.DataFrame, coverage: pl.DataFrame, limits: Limits) -> list[Insight]:
     """Whether most of the money at stake lies in one column, with one foreman, in one work request, in one sheet."""
-    foremen = rows.select("sheet_id", "row_id", "foreman")
+    foremen = rows_of(rows, still).select(*KEY, "foreman")
     sheets = coverage.select("sheet_id", "sheet")
-    placed = still.join(foremen, on=["sheet_id", "row_id"], how="left").join(sheets, on="sheet_id", how="left")
+    placed = still.join(foremen, on=KEY, how="left").join(sheets, on="sheet_id", how="left")
     places = {
         "column": 2,  # several columns are always audited
         "foreman": rows["foreman"].drop_nulls().n_unique(),

@@ -16,6 +16,7 @@ from billing_pipeline.engine.audit.insights.terms import (
     counted,
     numbers,
 )
+from billing_pipeline.engine.audit.snapshot import KEY
 from billing_pipeline.engine.audit.trends import comparable, series
 
 
@@ -35,7 +36,8 @@ def quantity_outlier(rows: pl.DataFrame, still: pl.DataFrame, limits: Limits) ->
     if not judged.height:
         said = f"Insufficient data: no unit code has {least} completed rows whose quantities differ."
         return [Insight(rule, INSUFFICIENT, said, formula, numbers(least, None, 0, unit_codes=0))]
-    outside = judged.filter(pl.col("beyond") > 0).sort("beyond", "sheet_id", "row_id", descending=[True, False, False])
+    beyond = judged.filter(pl.col("beyond") > 0)
+    outside = rows.select(KEY)[beyond["place"]].hstack(beyond).sort("beyond", *KEY, descending=[True, False, False])
     told = numbers(least, outside.height, judged.height, unit_codes=codes)
     among = f"{counted(judged.height, 'row')} of {counted(codes, 'unit code')}"
     if not outside.height:
@@ -47,7 +49,7 @@ def quantity_outlier(rows: pl.DataFrame, still: pl.DataFrame, limits: Limits) ->
         f" {_plain(row['quantity'])} of {row['code']}, where {_plain(row['q1'] - margin)} to"
         f" {_plain(row['q3'] + margin)} is usual."
     )
-    keys = still.join(outside, on=["sheet_id", "row_id"], how="semi")["finding_key"].sort()
+    keys = still.join(outside, on=KEY, how="semi")["finding_key"].sort()
     return [Insight(rule, FOUND, said, formula, told, tuple(keys))]
 
 
@@ -73,10 +75,12 @@ def rising_count(runs: pl.DataFrame, counts: pl.DataFrame, limits: Limits) -> li
 
 
 def _fenced(rows: pl.DataFrame, least: int) -> pl.DataFrame:
-    """The rows that can be judged, with their fences and whether they are `beyond` one of them (above 0)."""
+    """The rows that can be judged by their `place`, with their fences and how far they are `beyond` one (above 0)."""
     code = pl.col("unit_code").str.strip_chars().str.to_uppercase()
-    done = rows.filter(pl.col("completed") & pl.col("quantity").is_not_null() & (code != "")).select(
-        "sheet_id", "row_id", "quantity", code.alias("code")
+    done = (
+        rows.select("quantity", "completed", code=code)
+        .with_row_index("place")
+        .filter(pl.col("completed") & pl.col("quantity").is_not_null() & (pl.col("code") != ""))
     )
     ordered, count = pl.col("quantity").sort(), pl.len().cast(pl.Int64)
     fences = (
@@ -91,7 +95,7 @@ def _fenced(rows: pl.DataFrame, least: int) -> pl.DataFrame:
     value, low, high = (pl.col(name).to_physical() for name in ("quantity", "q1", "q3"))  # whole ten-thousandths
     margin = 3 * (high - low)  # twice 1.5 IQR, so that it is whole
     beyond = pl.max_horizontal(2 * (value - high) - margin, 2 * (low - value) - margin)
-    return done.join(fences, on="code").with_columns(beyond.alias("beyond"))
+    return done.join(fences, on="code").select("place", "quantity", "code", "q1", "q3", beyond=beyond)
 
 
 def _plain(quantity: Decimal) -> str:

@@ -28,11 +28,10 @@ def unreadable_values(now: Snapshot) -> pl.DataFrame:
 
 def missing_values(now: Snapshot) -> pl.DataFrame:
     """DRAFT of what a completed row needs for its bill and lacks. Neither zero nor the unreadable is missing."""
-    done = now.rows.filter("completed")
     parts = []
     for column in _NEEDED:
         unread = now.problems.filter(pl.col("column") == column)
-        empty = done.filter(pl.col(column).is_null()).join(unread, on=KEY, how="anti")
+        empty = now.rows.filter(pl.col("completed") & pl.col(column).is_null()).join(unread, on=KEY, how="anti")
         what = column.replace("_", " ")
         parts.append(
             draft(empty, MISSING_VALUE, "missing", column=column, why=pl.lit(f"the row is complete and has no {what}"))
@@ -42,10 +41,9 @@ def missing_values(now: Snapshot) -> pl.DataFrame:
 
 def not_positive(rows: pl.DataFrame) -> pl.DataFrame:
     """DRAFT of prices and quantities of completed rows (ROWS) that are zero or below."""
-    done = rows.filter("completed")
     return pl.concat(
         draft(
-            done.filter(pl.col(column) <= 0),
+            rows.filter(pl.col("completed") & (pl.col(column) <= 0)),
             NOT_POSITIVE,
             "not_positive",
             column=column,

@@ -15,7 +15,7 @@ def duplicates(rows: pl.DataFrame) -> pl.DataFrame:
     Within a sheet day, point and unit code have to be given, because blanks do not say the same thing. Across sheets
     blanks are equal: there a copy is looked for. One finding stands for a group, at its first row.
     """
-    alike = _alike(rows.filter(is_billable()))
+    alike = _alike(rows)
     said = alike.drop_nulls(["work_date", "point", "unit_code"])
     within = _groups(said, ["sheet_id", *_SAME], pl.col("row_id"), pl.col("price").sum() - pl.col("price").max())
     one_a_sheet = alike.group_by("sheet_id", *_SAME).agg(pl.col("price").max())
@@ -33,9 +33,10 @@ def duplicates(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _alike(rows: pl.DataFrame) -> pl.DataFrame:
-    """The few rows that may have a twin: equal rows have equal hashes, which are cheap to compare."""
-    hashed = rows.select(pl.struct(_SAME).hash().alias("hash"))["hash"]
-    return rows.filter(hashed.is_duplicated())
+    """The few billable rows that may have a twin: equal rows have equal hashes, which are cheap to compare."""
+    billable = rows.lazy().with_row_index("place").filter(is_billable())
+    hashed = billable.select("place", hash=pl.struct(_SAME).hash()).collect()
+    return rows[hashed.filter(pl.col("hash").is_duplicated())["place"]]
 
 
 def _groups(rows: pl.DataFrame, same: list[str], member: pl.Expr, stake: pl.Expr) -> pl.DataFrame:

@@ -19,24 +19,29 @@ def price_anomalies(rows: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     over the mean distance. It is a statistic, no amount, and so a binary float. A unit price as near to the median as a
     price may be to its contract rate is none: where all prices agree, the rounding to cents alone would stand out.
     """
-    units = rows.filter(is_billable() & (pl.col("quantity") > 0) & pl.col("unit_code").is_not_null())
-    priced = units.with_columns(unit=_unit_price())
-    middles = priced.group_by(_SAME).agg(samples=pl.len(), middle=pl.col("unit").median())
-    middles = middles.filter(pl.col("samples") >= thresholds.anomaly_samples)
-    apart = priced.join(middles, on=_SAME, nulls_equal=True).with_columns(
+    priced = (
+        rows.lazy()
+        .with_row_index("place")
+        .filter(is_billable() & (pl.col("quantity") > 0) & pl.col("unit_code").is_not_null())
+        .select("place", *_SAME, "quantity", unit=_unit_price())
+        .collect()
+    )
+    away = (pl.col("unit") - pl.col("unit").median()).abs()
+    # twice the distance is a whole number: its sum does not depend on the order of the rows
+    mean = (away * 2).cast(pl.Int64).sum() / (2 * pl.len())
+    same = priced.group_by(_SAME).agg(
+        samples=pl.len(), middle=pl.col("unit").median(), median=away.median(), mean=mean
+    ).filter(pl.col("samples") >= thresholds.anomaly_samples)  # fmt: skip
+    spread = pl.when(pl.col("median") > 0).then(pl.col("median") * _BY_MEDIAN).otherwise(pl.col("mean") * _BY_MEAN)
+    apart = priced.join(same.with_columns(spread=spread), on=_SAME, nulls_equal=True).with_columns(
         away=(pl.col("unit") - pl.col("middle")).abs()
     )
-    # twice the distance is a whole number: its sum does not depend on the order of the rows
-    spreads = apart.group_by(_SAME).agg(
-        median=pl.col("away").median(), mean=(pl.col("away") * 2).cast(pl.Int64).sum() / (2 * pl.len())
-    )
-    spread = pl.when(pl.col("median") > 0).then(pl.col("median") * _BY_MEDIAN).otherwise(pl.col("mean") * _BY_MEAN)
-    scored = apart.join(spreads.with_columns(spread=spread), on=_SAME, nulls_equal=True)
-    odd = scored.with_columns(score=pl.col("away") / pl.col("spread")).filter(
+    odd = apart.with_columns(score=pl.col("away") / pl.col("spread")).filter(
         pl.col("score").is_finite() & (pl.col("score") > float(thresholds.anomaly_score)) & _is_off(thresholds)
     )
+    found = rows[odd["place"]].hstack(odd.drop(*_SAME, "quantity"))
     return draft(
-        odd,
+        found,
         PRICE_ANOMALY,
         "price_anomaly",
         column="price",

@@ -9,10 +9,12 @@ from billing_pipeline.engine.audit.snapshot import cell_text
 from billing_pipeline.engine.audit.tables import RATE_MISMATCH, RATES, SKIPPED
 from billing_pipeline.engine.audit.thresholds import Thresholds
 from billing_pipeline.engine.money import AMOUNT, QUANTITY, cents
+from billing_pipeline.engine.pricing.figures import quantity_text
 from billing_pipeline.engine.tables import conform
 
 _EXACT = pl.Decimal(38, 12)  # of quantity x rate
 _RULE = "rate_sanity"
+_WORK = ["unit_code", "work_type"]
 NO_DAY, NO_RATE, NO_VALUES = "before the rates or without a work date", "no rate is known", "no price or no quantity"
 
 
@@ -34,8 +36,12 @@ def rate_mismatches(rows: pl.DataFrame, rates: pl.DataFrame, thresholds: Thresho
     if known.is_empty():
         return RateCheck(draft(rows.clear(), RATE_MISMATCH, _RULE, why=pl.lit("")), pl.DataFrame(schema=SKIPPED))
     certain = known.unique(["code", "kind"], keep="none").filter(pl.col("rate") > 0)
-    done = rows.filter("completed").with_columns(_code("unit_code"), kind=_kind("work_type"))
-    judged = done.join(certain, on=["code", "kind"], how="left", maintain_order="left")
+    # a million rows pass here: only what is judged, and the texts of a kind of work are read once for all its rows
+    judgeable = rows.select(*_WORK, "work_date", "price", "quantity", "completed")
+    done = judgeable.with_row_index("place").filter("completed")
+    kinds = done.select(_WORK).unique().with_columns(_code("unit_code"), kind=_kind("work_type"))
+    rated = kinds.join(certain, on=["code", "kind"]).select(*_WORK, "rate")
+    judged = done.join(rated, on=_WORK, how="left", nulls_equal=True, maintain_order="left")
     reason = (
         pl.when(_too_early(thresholds))
         .then(pl.lit(NO_DAY))
@@ -46,21 +52,20 @@ def rate_mismatches(rows: pl.DataFrame, rates: pl.DataFrame, thresholds: Thresho
     )
     told = judged.with_columns(reason=reason)
     expected = pl.col("quantity").cast(_EXACT) * pl.col("rate")
-    compared = told.filter(pl.col("reason").is_null()).with_columns(
-        expected=expected, actual=pl.col("price").cast(_EXACT)
+    compared = told.filter(pl.col("reason").is_null()).select(
+        "place", "rate", expected=expected, off=pl.col("price").cast(_EXACT) - expected
     )
     share = pl.col("expected") * pl.lit(thresholds.rate_share)
     tolerance = pl.max_horizontal(pl.lit(thresholds.rate_cents).cast(_EXACT), share.cast(_EXACT))
-    off = pl.col("actual") - pl.col("expected")
+    off = compared.filter(pl.col("off").abs() > tolerance).with_columns(cents(pl.col("off")))
     skipped = told.filter(pl.col("reason").is_not_null()).group_by("reason").agg(rows=pl.len().cast(pl.Int64))
     return RateCheck(
-        _drafts(compared.filter(off.abs() > tolerance).with_columns(off=cents(off))),
+        _drafts(rows[off["place"]].hstack(off)),
         conform(skipped.with_columns(rule=pl.lit(_RULE)), SKIPPED).sort("reason"),
     )
 
 
 def _drafts(found: pl.DataFrame) -> pl.DataFrame:
-    rate = pl.col("rate").cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
     return draft(
         found,
         RATE_MISMATCH,
@@ -73,7 +78,7 @@ def _drafts(found: pl.DataFrame) -> pl.DataFrame:
         discriminator=cell_text("price"),
         why=pl.format(
             "the contract says {} x {} = {}; the price is {}",
-            rate, cell_text("quantity"), cents(pl.col("expected")), "price",
+            quantity_text(pl.col("rate")), cell_text("quantity"), cents(pl.col("expected")), "price",
         ),
     )  # fmt: skip
 

@@ -6,18 +6,13 @@ What belongs here: the two. A price that was removed is among the edits of its c
 import polars as pl
 
 from billing_pipeline.engine.audit.drafting import draft
-from billing_pipeline.engine.audit.snapshot import KEY
 from billing_pipeline.engine.audit.tables import COMPLETION_REVOKED, ROW_REMOVED, SNAPSHOT
 from billing_pipeline.engine.money import QUANTITY
 
 
-def rows_removed(rows: pl.DataFrame, baseline: pl.DataFrame) -> pl.DataFrame:
-    """DRAFT of billed rows (BASELINE) that are not among the rows (ROWS) any more, each worth what was billed of it.
-
-    Both are of sheets that can be judged now, no others.
-    """
-    billed = baseline.filter(pl.col("price").is_not_null()).join(rows, on=KEY, how="anti")
-    gone = billed.with_columns(
+def rows_removed(removed: pl.DataFrame) -> pl.DataFrame:
+    """DRAFT of the rows (BASELINE) that are not in their sheets any more, each worth what was billed of it."""
+    gone = removed.filter(pl.col("price").is_not_null()).with_columns(
         first_week_ending="week_ending", modified_by=pl.lit(None, pl.String), permalink=pl.lit(None, pl.String)
     )
     return draft(
