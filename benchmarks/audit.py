@@ -17,6 +17,7 @@ import polars as pl
 from benchmarks.audit_ledger import WEDNESDAY, ZONE, as_of, contract_rates, ledger, sheets_of, typed
 from benchmarks.measure import measured, told
 from billing_pipeline.engine.audit.audit import Detected, detect, status
+from billing_pipeline.engine.audit.changes import changes
 from billing_pipeline.engine.audit.inputs import Memory, Read, kept
 from billing_pipeline.engine.audit.insights import insights
 from billing_pipeline.engine.audit.risk import RiskLimits, risk_level, risk_rule
@@ -67,15 +68,17 @@ def judge(folder: Path) -> None:
     memory = Memory(rows, seen, baseline)
     rates, clock = contract_rates(), [time.perf_counter()]
     with told():
+        differing = changes(memory.rows, now)
+        clock.append(time.perf_counter())
         detected = detect(read, memory, rates, _TERMS, _AT, ZONE)
         clock.append(time.perf_counter())
         shown = _shown(detected)
         clock.append(time.perf_counter())
-        report = _report(detected, shown, now)
+        report = _report(detected, shown, now, differing)
         clock.append(time.perf_counter())
         json.dumps(audit_document(report))
         clock.append(time.perf_counter())
-    names = ("detection", "state", "trends and insights", "document")
+    names = ("comparison", "detection", "state", "trends and insights", "document")
     phases = {name: end - begin for name, begin, end in zip(names, clock, clock[1:], strict=False)}
     counts = {"rows": now.height, "changed": changed, "found": detected.found.height}
     (folder / "phases.json").write_text(json.dumps({**counts, **phases}))
@@ -115,7 +118,7 @@ def _shown(detected: Detected) -> pl.DataFrame:
     return conform(state.join(detected.found, on="finding_key"), FINDINGS)
 
 
-def _report(detected: Detected, shown: pl.DataFrame, rows: pl.DataFrame) -> AuditReport:
+def _report(detected: Detected, shown: pl.DataFrame, rows: pl.DataFrame, differing: pl.DataFrame) -> AuditReport:
     coverage, said = detected.coverage, status(detected.found, detected.coverage)
     key = comparable_key(coverage)
     runs = pl.DataFrame([("run-1", WEDNESDAY, said, key), (_RUN, _AT, said, key)], schema=RUNS, orient="row")
@@ -129,6 +132,7 @@ def _report(detected: Detected, shown: pl.DataFrame, rows: pl.DataFrame) -> Audi
         risk_rule=risk_rule(RiskLimits()),
         findings=shown,
         coverage=coverage,
+        changes=differing,
         trends=trends(runs, counts, shown, detected.events, _AT),
         insights=insights(shown, detected.events, rows, runs, counts, coverage, _AT, ZONE),
         rules=thresholds("all rules", _TERMS),

@@ -154,7 +154,7 @@ def client_sources(settings: Settings) -> ClientSourcesResource:
     )
 
 
-def audit_places(settings: Settings, *, dry_run: bool = False, folder: Path | None = None) -> AuditPlacesResource:
+def audit_places(settings: Settings, folder: Path | None = None) -> AuditPlacesResource:
     """What is audited, in another `folder` of sheets when it is given; the token stays in the environment."""
     token = "SMARTSHEET_API_TOKEN" if "SMARTSHEET_API_TOKEN" in os.environ else "BILLING_SMARTSHEET_API_TOKEN"
     return AuditPlacesResource(
@@ -167,7 +167,6 @@ def audit_places(settings: Settings, *, dry_run: bool = False, folder: Path | No
         history_calls=settings.audit_history_calls,
         reports=settings.audit_reports,
         target_sheet=settings.target_sheet_id,
-        dry_run=dry_run,
     )
 
 

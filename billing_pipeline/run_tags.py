@@ -20,6 +20,7 @@ ACCRUAL_RUN = "billing/accrual_run"  # the accrual that a variance is of
 BILL_RUN = "billing/bill_run"  # the release of the bill that it is compared with
 PULL = "billing/pull"  # of clients: auto, or none: as frozen when the month ended; always; book; never
 FORCED = "billing/force_report"  # of the audit: the workbook is made though nothing changed
+DRY_RUN = "billing/dry_run"  # of the audit: nothing is kept, told or written to a sheet
 BOOK_MONTH = "billing/book_month"  # of the audit of our own book: the one month it looks at
 BACKFILL = "dagster/backfill"  # of a run that the pages started for a range of months
 AS_OF = "as-of"

@@ -63,15 +63,17 @@ def needs_review(rows: list[Row], month: Period) -> Counter[str]:
     return +found
 
 
-def test_the_book_is_a_folder_of_six_usage_files_the_rules_and_the_clients(book: SampleBook) -> None:
+def test_the_book_is_a_folder_of_six_usage_files_the_rules_the_clients_and_the_audited_sheets(book: SampleBook) -> None:
     assert book.months == tuple(Period(2026, month) for month in range(1, 7))
     assert [path.name for path in book.usage_files] == [f"2026.{month:02d}_usage_export.csv" for month in range(1, 7)]
-    assert sorted(book.inputs_dir.iterdir()) == sorted([*book.usage_files, book.rules_file, book.clients_dir])
-    assert (book.rules_file.name, book.clients_dir.name) == ("gep_billing_rules.xlsx", "clients")
+    folders = [book.clients_dir, book.audit_dir]
+    assert sorted(book.inputs_dir.iterdir()) == sorted([*book.usage_files, book.rules_file, *folders])
+    assert [path.name for path in (book.rules_file, *folders)] == ["gep_billing_rules.xlsx", "clients", "audit"]
 
 
-def test_the_clients_may_lie_in_a_folder_of_their_own(tmp_path: Path) -> None:
-    book = write_sample(tmp_path / "usage", clients=tmp_path / "clients")
+def test_clients_and_audited_sheets_may_lie_in_folders_of_their_own(tmp_path: Path) -> None:
+    book = write_sample(tmp_path / "usage", clients=tmp_path / "clients", audit=tmp_path / "sheets")
+    assert (tmp_path / "sheets" / "rates.csv").is_file()
     assert book.clients_dir == tmp_path / "clients"
     assert sorted(book.inputs_dir.iterdir()) == sorted([*book.usage_files, book.rules_file])
     assert (tmp_path / "clients" / "companies.csv").is_file()
@@ -89,7 +91,7 @@ def test_writing_into_the_same_folder_again_changes_nothing(tmp_path: Path) -> N
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert write_sample(tmp_path) == book
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert sorted(tmp_path.iterdir()) == sorted([*book.usage_files, book.rules_file, book.clients_dir])
+    assert sorted(tmp_path.iterdir()) == sorted([*book.usage_files, book.rules_file, book.clients_dir, book.audit_dir])
 
 
 def test_usage_is_plain_utf8_csv_with_the_columns_of_the_export(book: SampleBook) -> None:
@@ -206,8 +208,10 @@ def test_progress_names_every_file(tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     book = write_sample(tmp_path, lambda *step: seen.append(step))
     listings = ["companies.csv", "contacts.csv", "devices.csv", "backup_volumes.csv", "time_entries.csv"]
-    names = [*(path.name for path in (*book.usage_files, book.rules_file)), *listings, "client_book.xlsx"]
-    assert seen == [(name, number, 13) for number, name in enumerate(names, start=1)]
+    sheets = ["Crew 1 North.csv", "Crew 2 East.csv", "Crew 3 South.csv", "Crew 4 West.csv"]
+    audited = ["rates.csv", *sheets, "rates.csv", *sheets, "Crew 1 North.history.csv"]
+    names = [*(path.name for path in (*book.usage_files, book.rules_file)), *listings, "client_book.xlsx", *audited]
+    assert seen == [(name, number, 24) for number, name in enumerate(names, start=1)]
 
 
 def test_a_file_is_refused_as_folder(tmp_path: Path) -> None:

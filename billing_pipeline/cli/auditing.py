@@ -16,7 +16,7 @@ from billing_pipeline.resources.leases import lease
 from billing_pipeline.resources.log_sheet import setup_apply, setup_problems
 from billing_pipeline.resources.outputs import OutputFiles, output_files
 from billing_pipeline.resources.smartsheet import Smartsheet
-from billing_pipeline.run_tags import ALL, AUDIT, FORCED
+from billing_pipeline.run_tags import ALL, AUDIT, DRY_RUN, FORCED
 from billing_pipeline.settings import load_settings
 
 
@@ -27,14 +27,15 @@ def audited(*, force_report: bool, dry_run: bool, folder: Path | None = None) ->
     """
     settings = load_settings()
     resources: dict[str, Any] = resources_from(settings)
-    resources["audit_places"] = audit_places(settings, dry_run=dry_run, folder=folder)
+    resources["audit_places"] = audit_places(settings, folder)
     if dry_run:
         resources["io_manager"] = dg.mem_io_manager
     outputs = resources["outputs"]
     sets = output_files(outputs.storage_url or outputs.outputs_dir, settings.data_dir.resolve()).of(AUDIT)
+    tags = {tag: "yes" for tag, wanted in ((FORCED, force_report), (DRY_RUN, dry_run)) if wanted}
     held = lease(resources["database"].opened(), f"{AUDIT}:{ALL}", seconds=settings.lease_seconds)
     with held, progress_bar() as bar:
-        run_job(resources, "audit", bar, "Audit", tags={FORCED: "yes"} if force_report else {})
+        run_job(resources, "audit", bar, "Audit", tags=tags)
     document = _drafted(sets) if dry_run else json.loads(sets.read_named(SUMMARY_FILE))
     return {**document, "dry_run": dry_run, "files": [] if dry_run else _files(sets, document["at"])}
 

@@ -12,6 +12,7 @@ from billing_pipeline.engine.errors import InputError, Problem, UpstreamError
 from billing_pipeline.resources.audit_folder import AuditFolder
 from billing_pipeline.resources.audit_sheets import AuditSource, SheetRead, unread
 from billing_pipeline.resources.smartsheet import DryRun, Smartsheet
+from billing_pipeline.run_tags import DRY_RUN
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class AuditPlaces:
 class AuditPlacesResource(dg.ConfigurableResource[AuditPlaces]):
     """`token`: of Smartsheet, as EnvVar; without it the folder. Ids are separated by commas.
 
-    `dry_run`: a client that cannot write. Faults: UpstreamError, InputError.
+    A run with the tag DRY_RUN gets a client that cannot write. Faults: UpstreamError, InputError.
     """
 
     folder: str
@@ -68,15 +69,15 @@ class AuditPlacesResource(dg.ConfigurableResource[AuditPlaces]):
     log_sheet: str = ""
     history_calls: int = 40
     reports: bool = True
-    dry_run: bool = False
     target_sheet: str = ""
 
-    def create_resource(self, context: dg.InitResourceContext) -> AuditPlaces:  # noqa: ARG002
+    def create_resource(self, context: dg.InitResourceContext) -> AuditPlaces:
         folder = AuditFolder(Path(self.folder))
+        dry_run = context.run is not None and DRY_RUN in context.run.tags
         if not self.token:
             named = folder.sheets()
-            return AuditPlaces(folder, named, folder, None, "", self.history_calls, self.reports, self.dry_run)
-        client = (DryRun if self.dry_run else Smartsheet)(self.token, self.base)
+            return AuditPlaces(folder, named, folder, None, "", self.history_calls, self.reports, dry_run)
+        client = (DryRun if dry_run else Smartsheet)(self.token, self.base)
         sheets = {sheet: sheet for sheet in _ids(self.sheets)} | client.sheets_in(_ids(self.folders))
         return AuditPlaces(
             client,
@@ -86,7 +87,7 @@ class AuditPlacesResource(dg.ConfigurableResource[AuditPlaces]):
             self.log_sheet,
             self.history_calls,
             self.reports,
-            self.dry_run,
+            dry_run,
             self.target_sheet,
         )
 

@@ -236,7 +236,7 @@ def test_months_run_from_the_first_that_can_be_billed_to_the_current_one(now: da
 def test_these_resources_are_there() -> None:
     assert set(defs.resources or {}) == {
         "inputs", "outputs", "io_manager", "profile", "gate", "database", "notices", "retention",
-        "estimation", "client_sources", "client_rules", "audit_places",
+        "estimation", "client_sources", "client_rules", "audit_places", "narrative",
     }  # fmt: skip
 
 

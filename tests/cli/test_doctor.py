@@ -384,9 +384,10 @@ def test_half_of_slacks_settings_is_told(billing: Billing, installation: Path, m
 
 
 def test_an_object_store_that_does_not_answer_is_told(
-    billing: Billing, installation: Path, monkeypatch: pytest.MonkeyPatch
+    billing: Billing, installation: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    s3fs.S3FileSystem.clear_instance_cache()  # a client of this process would keep the environment it was made in
+    request.addfinalizer(s3fs.S3FileSystem.clear_instance_cache)  # a client keeps the environment it was made in
+    s3fs.S3FileSystem.clear_instance_cache()
     monkeypatch.setenv("BILLING_STORAGE_URL", "s3://nowhere/billing")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")

@@ -14,6 +14,7 @@ import pytest
 from openpyxl import load_workbook
 
 from billing_pipeline.engine.audit.insights import insights
+from billing_pipeline.engine.audit.tables import CHANGES
 from billing_pipeline.engine.audit.trends import trends
 from billing_pipeline.engine.audit.views import run_counts
 from billing_pipeline.reports.audit import (

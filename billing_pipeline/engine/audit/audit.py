@@ -104,7 +104,7 @@ def _values(now: Snapshot, rated: RateCheck, thresholds: Thresholds, now_at: dat
         rated.drafts,
         duplicates(now.rows),
         outside_week(now.rows),
-        price_anomalies(now.rows, thresholds),
+        price_anomalies(now.rows, thresholds).join(rated.drafts, on=KEY, how="anti"),  # the contract says more
     ]
 
 

@@ -18,23 +18,26 @@ def changes(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     place in the sheet and its link are not cells.
     """
     was, now = conform(before, ROWS), conform(after, ROWS)
-    came, went = now.join(was, on=KEY, how="anti"), was.join(now, on=KEY, how="anti")
-    both = _differing(was, now)
-    cells = [_changed(both, column) for column in COLUMNS]
+    places = was.select(KEY).with_row_index("was")
+    paired = now.select(KEY).with_row_index("now").join(places, on=KEY, how="left", maintain_order="left")
+    both = paired.filter(pl.col("was").is_not_null())
+    came = paired.filter(pl.col("was").is_null())
+    went = places.filter(~pl.col("was").is_in(both["was"].implode())) if both.height < was.height else places.clear()
+    differing = _differing(was, now, both)
+    cells = [_changed(differing, column) for column in COLUMNS]
     found = pl.concat([_rows(came, ADDED), _rows(went, REMOVED), *cells])
     return conform(found, CHANGES).sort(*KEY, "column")
 
 
-def _differing(was: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
-    """The rows of both that differ in a cell; the cells as they were have the suffix _was."""
-    places = was.select(KEY).with_row_index("was")
-    paired = now.select(KEY).with_row_index("now").join(places, on=KEY, how="inner", maintain_order="left")
-    old, new = was.select(*COLUMNS)[paired["was"]], now.select(*COLUMNS)[paired["now"]]
-    differs = pl.any_horizontal(old[column].ne_missing(new[column]) for column in COLUMNS)
-    rows = pl.select(differs.arg_true()).to_series()
-    return pl.concat(
-        [paired.select(KEY)[rows], new[rows], old[rows].select(pl.all().name.suffix("_was"))], how="horizontal"
-    )
+def _differing(was: pl.DataFrame, now: pl.DataFrame, both: pl.DataFrame) -> pl.DataFrame:
+    """The rows of both (places `now` and `was`) that differ in a cell; the cells as they were have the suffix _was."""
+    differs = pl.repeat(value=False, n=both.height, eager=True)
+    known = now if both.height == now.height else now[both["now"]]  # in a usual run no row, or few, are new
+    for column in COLUMNS:  # one after the other: most rows are the same, and whole rows of both are much to hold
+        differs |= known[column].ne_missing(was[column][both["was"]])
+    rows = both.filter(differs)
+    old, new = was.select(*COLUMNS)[rows["was"]], now.select(*COLUMNS)[rows["now"]]
+    return pl.concat([rows.select(KEY), new, old.select(pl.all().name.suffix("_was"))], how="horizontal")
 
 
 def _rows(rows: pl.DataFrame, kind: str) -> pl.DataFrame:

@@ -25,7 +25,8 @@ def audit_document(report: AuditReport) -> dict[str, Any]:
     """`audit_summary.json`: {run_id, at, status, risk, coverage, changes, new, ongoing, resolved, reopened, dollars,
     findings}.
 
-    `changes`: since the run before, counted by kind. `dollars`: at stake in all open findings. `findings`: those open or resolved in this run, the most serious first.
+    `changes`: since the run before, counted by kind. `dollars`: at stake in all open findings. `findings`: those open
+    or resolved in this run, the most serious first.
     """
     shown = report.shown
     standings = shown["standing"]

@@ -28,8 +28,9 @@ class Rule:
 class AuditReport:
     """A run of the audit.
 
-    findings: FINDINGS. coverage: COVERAGE. changes: CHANGES since the run before. trends: with this run. insights: INSIGHTS. rules: the thresholds in force.
-    risk, risk_rule: the level and how it comes about. narrative: a text written from the figures, "" for none.
+    findings: FINDINGS. coverage: COVERAGE. changes: CHANGES since the run before. trends: with this run. insights:
+    INSIGHTS. rules: the thresholds in force. risk, risk_rule: the level and how it comes about. narrative: a text
+    written from the figures, "" for none.
     """
 
     run_id: str
