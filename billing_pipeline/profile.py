@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from billing_pipeline.engine.accruals.terms import REVERSALS, AccrualTerms
@@ -17,6 +18,7 @@ from billing_pipeline.engine.audit.thresholds import Thresholds
 from billing_pipeline.engine.errors import InputError, Problem
 from billing_pipeline.engine.invoicing import InvoiceTerms
 from billing_pipeline.engine.managed_services.terms import ClientTerms
+from billing_pipeline.engine.unbilled.terms import UnbilledTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Profile:
     accrual: AccrualTerms = field(default_factory=AccrualTerms)
     clients: ClientTerms = field(default_factory=ClientTerms)
     audit: Thresholds = field(default_factory=Thresholds)
+    unbilled: UnbilledTerms = field(default_factory=UnbilledTerms)
 
 
 _TABLES: dict[str, type[Any]] = {
@@ -36,6 +39,7 @@ _TABLES: dict[str, type[Any]] = {
     "accrual": AccrualTerms,
     "clients": ClientTerms,
     "audit": Thresholds,
+    "unbilled": UnbilledTerms,
 }
 _NO_SETTING = "is not a setting of the profile, or not a text"
 _DURATION = re.compile(r"(\d{1,4}) (hour|day)s?")
@@ -43,7 +47,7 @@ _DURATION = re.compile(r"(\d{1,4}) (hour|day)s?")
 
 def load_profile(path: Path | None) -> Profile:
     """The profile of a TOML file, or the default. Keys as Profile's fields; tables [invoice], [accrual], [clients],
-    [audit]. InputError: every key that is none, or says what cannot be meant.
+    [audit], [unbilled]. InputError: every key that is none, or says what cannot be meant.
     """
     if path is None:
         return Profile()
@@ -89,7 +93,7 @@ def _values(
     document: Mapping[str, Any], shape: type, path: Path, table: str, problems: list[Problem]
 ) -> dict[str, Any]:
     """The keys of a table as the fields of its shape; what cannot be meant goes to `problems`."""
-    hints = {name: hint for name, hint in get_type_hints(shape).items() if name not in _TABLES}
+    hints = {name: hint for name, hint in get_type_hints(shape).items() if shape is not Profile or name not in _TABLES}
     found = {}
     for key, value in document.items():
         try:
@@ -101,6 +105,8 @@ def _values(
 
 def _meant(value: Any, hint: Any) -> Any:
     """The value as a field of this type takes it; ValueError says what it has to be."""
+    if NoneType in get_args(hint):
+        (hint,) = (one for one in get_args(hint) if one is not NoneType)
     if get_origin(hint) is Literal:
         return _checked(value, value in get_args(hint), f"is one of {', '.join(get_args(hint))}")
     if hint is bool:
@@ -117,12 +123,25 @@ def _meant(value: Any, hint: Any) -> Any:
         parts = _DURATION.fullmatch(value) if isinstance(value, str) else None
         found = _checked(parts, parts is not None, 'is a time such as "12 hours" or "7 days"')
         return timedelta(**{f"{found[2]}s": int(found[1])})
-    if hint == date | None:
+    if hint is date:
         return _checked(value, isinstance(value, date) and not isinstance(value, datetime), "is a day YYYY-MM-DD")
     if get_origin(hint) is Mapping:
-        texts = isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
-        return _checked(value, texts, "is a table of texts")
+        return _table(value, get_args(hint)[1])
     return _checked(value, hint is str and isinstance(value, str), _NO_SETTING)
+
+
+def _table(value: Any, shape: type) -> dict[str, Any]:
+    """A table of texts, or of tables of this shape."""
+    if shape is str:
+        texts = isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+        return dict(_checked(value, texts, "is a table of texts"))
+    tables = isinstance(value, dict) and all(isinstance(one, dict) for one in value.values())
+    hints = get_type_hints(shape)
+    found = {}
+    for name, one in _checked(value, tables, f"is a table of tables with {', '.join(hints)}").items():
+        _checked(one, set(one) <= set(hints), f"of {name!r} may have {', '.join(hints)}")
+        found[name] = shape(**{key: _meant(given, hints[key]) for key, given in one.items()})
+    return found
 
 
 def _checked(value: Any, fine: bool, message: str) -> Any:

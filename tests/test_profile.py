@@ -1,4 +1,4 @@
-"""The tables [clients] and [audit] of a profile, refused with their key when they cannot be meant."""
+"""The tables [clients], [audit] and [unbilled] of a profile, refused with their key when they cannot be meant."""
 
 from dataclasses import fields
 from datetime import date, timedelta
@@ -12,6 +12,7 @@ from billing_pipeline.engine.errors import InputError
 from billing_pipeline.engine.managed_services import Policy
 from billing_pipeline.engine.managed_services.proration import Options
 from billing_pipeline.engine.managed_services.terms import ClientTerms
+from billing_pipeline.engine.unbilled.terms import ClientLimit, UnbilledTerms
 from billing_pipeline.profile import load_profile
 
 
@@ -173,3 +174,40 @@ def test_a_threshold_that_cannot_be_meant_is_refused(tmp_path: Path, setting: st
     with pytest.raises(InputError) as error:
         limits(tmp_path, setting)
     assert [(problem.cell, problem.message) for problem in error.value.problems] == [(key, message)]
+
+
+def unbilled(folder: Path, *settings: str) -> UnbilledTerms:
+    path = folder / "profile.toml"
+    path.write_text("\n".join(["[unbilled]", *settings]), "utf-8")
+    return load_profile(path).unbilled
+
+
+def test_the_limits_of_unbilled_hours_can_be_set_for_all_and_for_each_client(tmp_path: Path) -> None:
+    found = unbilled(
+        tmp_path,
+        "threshold = 900.5",
+        "growth = 100",
+        "old_days = 30",
+        '[unbilled.clients."Global Commerce"]',
+        "threshold = 250",
+        "days = 14",
+        "[unbilled.clients.Acme]",
+        "days = 7",
+    )
+    assert (found.threshold, found.growth, found.old_days) == (Decimal("900.5"), Decimal(100), 30)
+    assert found.clients == {"Global Commerce": ClientLimit(Decimal(250), 14), "Acme": ClientLimit(None, 7)}
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("clients = 3", "is a table of tables with threshold, days"),
+        ("clients = { Acme = 3 }", "is a table of tables with threshold, days"),
+        ("clients = { Acme = { limit = 3 } }", "of 'Acme' may have threshold, days"),
+        ('clients = { Acme = { days = "7" } }', "is a whole number, zero or more"),
+    ],
+)
+def test_a_limit_of_a_client_that_cannot_be_meant_is_refused(tmp_path: Path, setting: str, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        unbilled(tmp_path, setting)
+    assert [(problem.cell, problem.message) for problem in error.value.problems] == [("unbilled.clients", message)]
