@@ -13,6 +13,7 @@ from billing_pipeline.assets import (
     managed_services,
     own_book,
     publication,
+    unbilled,
     usage,
     variances,
     weekly,
@@ -31,6 +32,9 @@ from billing_pipeline.jobs import (
 from billing_pipeline.jobs import (
     audit as audit_job,
 )
+from billing_pipeline.jobs import (
+    unbilled as unbilled_job,
+)
 from billing_pipeline.profile import Profile, load_profile
 from billing_pipeline.resources.audit_places import AuditPlacesResource
 from billing_pipeline.resources.client_sources import ClientSourcesResource
@@ -45,15 +49,18 @@ from billing_pipeline.resources.narrative import NarrativePlace
 from billing_pipeline.resources.notices import notices_from
 from billing_pipeline.resources.outputs import Outputs
 from billing_pipeline.resources.retention import Retention
+from billing_pipeline.resources.unbilled_folder import UnbilledPlace
 from billing_pipeline.schedules.accruals import accrual_schedule
 from billing_pipeline.schedules.audit import audit_schedule, book_schedule
 from billing_pipeline.schedules.deadline_watch import deadline_watch_schedule
 from billing_pipeline.schedules.managed_services import client_schedules
 from billing_pipeline.schedules.tidy import tidy_daily
+from billing_pipeline.schedules.unbilled import unbilled_schedule
 from billing_pipeline.sensors.accruals import accruals_sensor
 from billing_pipeline.sensors.approvals import approvals_sensor
 from billing_pipeline.sensors.outbox import outbox_sensor
 from billing_pipeline.sensors.run_notices import run_notices_sensor
+from billing_pipeline.sensors.source_changes import source_changes_sensor
 from billing_pipeline.sensors.usage_files import usage_files_sensor
 from billing_pipeline.settings import Settings, load_settings
 
@@ -63,7 +70,7 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
     settings = load_settings()
     return dg.Definitions(
         assets=dg.load_assets_from_modules(
-            [usage, billing, publication, accruals, variances, managed_services, audit, own_book, weekly]
+            [usage, billing, publication, accruals, variances, managed_services, audit, own_book, weekly, unbilled]
         ),
         asset_checks=[
             publication.control_checks,
@@ -74,6 +81,8 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
             managed_services.accepted_bills_unchanged,
             audit.sheets_are_covered,
             audit.findings_are_unique,
+            unbilled.no_hours_are_lost,
+            unbilled.nothing_is_quarantined,
         ],
         jobs=[
             close_month,
@@ -85,6 +94,7 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
             bill_clients,
             audit_job,
             audit_book,
+            unbilled_job,
             tidy,
         ],
         sensors=[
@@ -93,6 +103,7 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
             run_notices_sensor(settings),
             accruals_sensor(settings),
             outbox_sensor(settings),
+            source_changes_sensor(settings),
         ],
         schedules=[
             deadline_watch_schedule(settings),
@@ -100,6 +111,7 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
             *client_schedules(settings),
             audit_schedule(settings),
             book_schedule(settings),
+            unbilled_schedule(settings),
             tidy_daily(settings),
         ],
         resources={**resources_from(settings), **(resources or {})},
@@ -131,6 +143,7 @@ def resources_from(settings: Settings) -> dict[str, object]:
     )
     retention = Retention(keep_runs_days=settings.keep_runs_days, keep_run_sets_days=settings.keep_run_sets_days)
     clients = {"client_sources": client_sources(settings), "client_rules": client_rules(settings)}
+    clients |= {"unbilled_folder": UnbilledPlace(folder=str(settings.unbilled_folder.absolute()))}
     clients |= {"audit_places": audit_places(settings), "narrative": narrative_place(settings)}
     return {**month, **clients, "notices": notices_from(settings), "retention": retention}
 
@@ -246,4 +259,5 @@ def local_resources(
         "client_sources": ClientSourcesResource(folder=str(state_dir / "clients")),
         "client_rules": ClientRules(),
         "narrative": NarrativePlace(),
+        "unbilled_folder": UnbilledPlace(folder=str(state_dir / "unbilled")),
     }

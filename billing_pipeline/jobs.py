@@ -9,7 +9,7 @@ from billing_pipeline.partitions import MONTHS
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.outputs import OutputFiles
 from billing_pipeline.resources.retention import Retention, tidied
-from billing_pipeline.run_tags import ACCRUALS, ALL, AUDIT, BILLING, CLIENTS, OWN_BOOK, VARIANCES, WRITER
+from billing_pipeline.run_tags import ACCRUALS, ALL, AUDIT, BILLING, CLIENTS, OWN_BOOK, UNBILLED, VARIANCES, WRITER
 
 CHECK_FAILED = "DagsterAssetCheckFailedError"  # of a blocking check; Dagster does not export the class
 
@@ -76,6 +76,14 @@ audit_book = dg.define_asset_job(
     selection=dg.AssetSelection.assets("own_book_findings"),
     tags={WRITER: f"{OWN_BOOK}:{ALL}"},
     description="Compare what months are billed by now with what was sent of them; every charge that differs is told.",
+)
+
+
+unbilled = dg.define_asset_job(
+    "unbilled",
+    selection=dg.AssetSelection.groups(UNBILLED),
+    tags={WRITER: f"{UNBILLED}:{ALL}"},
+    description="Look for hours that were worked and not invoiced; tell what crossed its threshold, grew or was settled.",
 )
 
 

@@ -3,7 +3,7 @@
 # capabilities: each writes a month on its own
 BILLING, ACCRUALS, VARIANCES, CLIENTS, AUDIT = "billing", "accruals", "variances", "clients", "audit"
 CAPABILITIES = (BILLING, ACCRUALS, VARIANCES, CLIENTS, AUDIT)
-OWN_BOOK = "own_book"  # has findings, and no run sets of its own
+OWN_BOOK, UNBILLED = "own_book", "unbilled"  # have findings, and no run sets of their own
 CALLED = {BILLING: "release", ACCRUALS: "accrual"}  # what people call what is released
 
 ALL = "all"  # in place of a month, of what has none
@@ -21,6 +21,8 @@ BILL_RUN = "billing/bill_run"  # the release of the bill that it is compared wit
 PULL = "billing/pull"  # of clients: auto, or none: as frozen when the month ended; always; book; never
 FORCED = "billing/force_report"  # of the audit: the workbook is made though nothing changed
 DRY_RUN = "billing/dry_run"  # of the audit: nothing is kept, told or written to a sheet
+CONTENT = "billing/content"  # of unbilled hours: the fingerprint of the sources that a run was started for
+DIGEST = "billing/digest"  # of unbilled hours: people are told how things stand, whatever changed
 BOOK_MONTH = "billing/book_month"  # of the audit of our own book: the one month it looks at
 BACKFILL = "dagster/backfill"  # of a run that the pages started for a range of months
 AS_OF = "as-of"

@@ -162,6 +162,11 @@ def closed_months(connection: sa.Connection) -> pl.DataFrame:
     return _with_month(rows).sort("account", "month")
 
 
+def size(connection: sa.Connection) -> int:
+    """How many documents there are: nothing is ever changed, so that another number is the only change there is."""
+    return int(connection.scalar(sa.select(sa.func.count()).select_from(client_invoices)) or 0)
+
+
 def billed_entries(connection: sa.Connection) -> pl.DataFrame:
     """source, source_id, account, month (Date, first day of the invoice's month): all time that is billed, in no order.
 

@@ -72,12 +72,22 @@ class OutputFiles(RunSets):
 
     def last_frame_month(self, asset: str, period: Period) -> Period | None:
         """The month, or the last one before it, of which the frame of an asset is stored."""
+        return max((month for month in self.frame_months(asset) if month <= period), default=None)
+
+    def frame_months(self, asset: str) -> list[Period]:
+        """The months of which the frame of an asset is stored, in order."""
         try:
             stored = self._frames.below(asset).listing()
         except FileNotFoundError:
-            return None
-        months = [Period.parse(file.name.removesuffix(".parquet")) for file in stored if file.name.endswith(".parquet")]
-        return max((month for month in months if month <= period), default=None)
+            return []
+        return [Period.parse(file.name.removesuffix(".parquet")) for file in stored if file.name.endswith(".parquet")]
+
+    def frame_marks(self, asset: str) -> list[str]:
+        """What changes with the stored frames of an asset, without reading them."""
+        try:
+            return [f"{stored.name} {stored.version}" for stored in self._frames.below(asset).listing()]
+        except FileNotFoundError:
+            return []
 
     def frame_path(self, asset: str, period: Period) -> Path:
         """A path on this machine to read the stored frame of an asset and month at; FileNotFoundError without one."""

@@ -29,18 +29,20 @@ from billing_pipeline.jobs import (
     pull_inventory,
     pull_tickets,
     scan_month,
+    unbilled,
 )
 from billing_pipeline.reports.notices import FailureFacts, failed, run_page
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.outbox import Notice, post
 from billing_pipeline.resources.redaction import redacted
-from billing_pipeline.run_tags import ATTEMPT, BILL_RUN, FILE, PARTITION, RULES_SHA256, SHA256
+from billing_pipeline.run_tags import ATTEMPT, BILL_RUN, CONTENT, FILE, PARTITION, RULES_SHA256, SHA256
 from billing_pipeline.sensors.runs import EVERY_LOOP
 from billing_pipeline.settings import Settings
 
 _OVERLAP = timedelta(minutes=1)  # looked at again: clocks differ, and a notice is stored once anyway
 _BILLING = (close_month.name, scan_month.name)
-_AUDITED = "audited"  # which has no month of its own: the current one is named
+_AUDITED, _SEARCHED = "audited", "looked through for unbilled hours"
+_NO_MONTH = (_AUDITED, _SEARCHED)  # of their own: the current one is named
 _TASKS = {  # of the other jobs
     accrue_month.name: "accrued",
     explain_variance.name: "compared with its accrual",
@@ -48,6 +50,7 @@ _TASKS = {  # of the other jobs
     pull_inventory.name: "brought up to date with its clients and their devices",
     pull_tickets.name: "brought up to date with its time entries",
     audit.name: _AUDITED,
+    unbilled.name: _SEARCHED,
 }
 _JOBS = (*_BILLING, *_TASKS)
 _ENDS = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
@@ -94,7 +97,7 @@ def failure_notice(
     they caused.
     """
     found = [*errors]
-    if (PARTITION not in tags and task != _AUDITED) or (task == "billed" and CHECK_FAILED in dict(found)):
+    if (PARTITION not in tags and task not in _NO_MONTH) or (task == "billed" and CHECK_FAILED in dict(found)):
         return None
     ours = [(name, text) for name, text in found if name in _names(BillingError)]
     input_at_fault = bool(ours) and ours[0][0] in _names(InputError)
@@ -114,7 +117,11 @@ def failure_notice(
         page=run_page(settings.ui_url, run_id),
     )
     last = "last" if attempt >= settings.attempts else ""  # that nothing more is tried is a fact of its own
-    what = tags.get(SHA256, "") if task == "billed" else f"{task}:{tags.get(BILL_RUN, '')}" * bool(attempt)
+    what = (
+        tags.get(SHA256, "")
+        if task == "billed"
+        else f"{task}:{tags.get(BILL_RUN) or tags.get(CONTENT, '')}" * bool(attempt)
+    )
     about = [what or run_id, tags.get(RULES_SHA256, "")[:16], last]
     return Notice(":".join(["failed", period.key, *filter(None, about)]), "failed", failed(facts))
 

@@ -34,7 +34,7 @@ def attempts_of(
             tags = record.dagster_run.tags
             if rules and record.dagster_run.is_failure and tags.get(RULES_SHA256, rules) != rules:
                 continue
-            out.setdefault((tags.get(PARTITION, ""), tags[SHA256]), []).append(_attempt(record))
+            out.setdefault((tags.get(PARTITION, ""), tags[SHA256]), []).append(attempt_of(record))
     return out
 
 
@@ -43,7 +43,7 @@ def attempts_for(
 ) -> list[Attempt]:
     """The runs of a job in a month that have all of the tags, oldest first."""
     filters = dg.RunsFilter(job_name=job_name, tags={**tags, PARTITION: period.key})
-    return [_attempt(record) for record in instance.get_run_records(filters, ascending=True)]
+    return [attempt_of(record) for record in instance.get_run_records(filters, ascending=True)]
 
 
 def rules_sha256(inputs: InputFiles) -> str:
@@ -54,7 +54,8 @@ def rules_sha256(inputs: InputFiles) -> str:
         return ""
 
 
-def _attempt(record: dg.RunRecord) -> Attempt:
+def attempt_of(record: dg.RunRecord) -> Attempt:
+    """The attempt that a run was: running, succeeded, failed or cancelled, and when it ended."""
     run = record.dagster_run
     number = run.tags.get(ATTEMPT, "")
     count = int(number) if number.isdecimal() and len(number) < 5 else 1  # a person may have typed it

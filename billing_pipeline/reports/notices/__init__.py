@@ -1,6 +1,7 @@
 """Notices as messages: facts in, `text` and Slack's `blocks` out.
 
-Texts stand in `texts`, those of accruals in `accruals`, of the audit in `audit` and `own_book`.
+Texts stand in `texts`, those of accruals in `accruals`, of the audit in `audit` and `own_book`, of hours in
+`unbilled`.
 """
 
 from billing_pipeline.reports.notices.accruals import accrual_voided, accrued, varied
@@ -22,6 +23,7 @@ from billing_pipeline.reports.notices.texts import (
     voided,
     waiting,
 )
+from billing_pipeline.reports.notices.unbilled import unbilled_alerts, unbilled_digest
 
 __all__ = [
     "ControlFacts",
@@ -43,6 +45,8 @@ __all__ = [
     "rebill",
     "refused",
     "run_page",
+    "unbilled_alerts",
+    "unbilled_digest",
     "varied",
     "voided",
     "waiting",
