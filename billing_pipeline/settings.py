@@ -153,6 +153,11 @@ class Settings(BaseSettings):
     )
     narrative_model: str | None = Field(default=None, validate_default=True, description="model of that service")
     narrative_key: SecretStr | None = Field(default=None, description="API key of that service, if it asks for one")
+    unbilled_dir: Path | None = Field(
+        default=None,
+        description="folder with time_logs*.csv and contracts*.csv, or .parquet, of unbilled hours"
+        " (default: <data>/unbilled)",
+    )
     approvers: int = Field(
         default=1, ge=0, le=2, description="different people who approve a reviewed month; 0: deciding is enough"
     )
@@ -250,6 +255,10 @@ class Settings(BaseSettings):
     @property
     def audit_folder(self) -> Path:
         return self.audit_dir or self.data_dir / "audit"
+
+    @property
+    def unbilled_folder(self) -> Path:
+        return self.unbilled_dir or self.data_dir / "unbilled"
 
     def status_of(self, name: str) -> str:
         """Whether a sensor or schedule starts by itself, as Dagster's statuses are called: RUNNING, STOPPED."""

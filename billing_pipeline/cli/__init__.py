@@ -22,6 +22,7 @@ from billing_pipeline.cli import (
     releases,
     review,
     rules,
+    unbilled,
     up,
 )
 from billing_pipeline.cli.console import BAD_INPUT, FAILED, REFUSED, safe, say
@@ -62,6 +63,7 @@ for command in (
 app.add_typer(clients.app, name="clients")
 audit.app.command()(audit_book.book)
 app.add_typer(audit.app, name="audit")
+app.command()(unbilled.unbilled)
 app.command()(backfill.backfill)
 app.command()(up.up)
 app.command()(up.prepare)

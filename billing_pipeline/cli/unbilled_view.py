@@ -1,0 +1,198 @@
+"""Unbilled hours on the terminal: the leakage report once, or live. Source: spec 2.7, 2.8, U1, U3, U10, U11."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from decimal import ROUND_HALF_UP, Decimal
+
+import polars as pl
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from billing_pipeline.cli.console import messages, safe, table
+from billing_pipeline.cli.processes import Signals, Stop
+from billing_pipeline.cli.unbilling import Look
+from billing_pipeline.engine.errors import InputError
+from billing_pipeline.engine.unbilled.examining import Examined
+from billing_pipeline.engine.unbilled.tables import (
+    BILLED,
+    EXCLUDED,
+    FIXED_PRICE_OVERRUN,
+    KINDS,
+    QUARANTINE,
+    QUARANTINED,
+    TIME_LEAKAGE,
+    UNBILLED,
+)
+
+TITLE = "Immediate Action Required Leakage Report"
+_FAR = 2  # times its threshold, from where on an alert is red
+_SHOWN = 10  # findings
+_NAMED = 5  # logs of a reason
+_AGES = {
+    "days_0_30": "0-30 days", "days_31_60": "31-60", "days_61_90": "61-90", "days_over_90": "90+", "undated": "undated",
+}  # fmt: skip
+
+
+def print_report(found: Examined) -> None:
+    """The report on standard error."""
+    messages.print(_report(found), soft_wrap=not messages.is_terminal)
+
+
+def print_halt(error: InputError) -> None:
+    """The banner of a missing or empty feed."""
+    messages.print(_problems(map(str, error.problems)))
+
+
+def watched(looks: Iterable[Look]) -> None:
+    """Show look after look until a signal asks to end: in place on a terminal, else below each other."""
+    with Signals() as signals, suppress(Stop), ExitStack() as screen:
+        with signals.deferred():  # a signal never comes between hiding the cursor and knowing how to show it again
+            show = screen.enter_context(_live())
+        for look in looks:
+            with signals.deferred():
+                show(_looked(look))
+
+
+@contextmanager
+def _live() -> Iterator[Callable[[RenderableType], None]]:
+    if not messages.is_terminal:
+        yield messages.print
+        return
+    waiting = Text("reading the time logs and contracts …", style="dim")
+    with Live(waiting, console=messages, auto_refresh=False) as live:
+        yield lambda view: live.update(view, refresh=True)
+
+
+def _looked(look: Look) -> Group:
+    """The figures of a look; after one that went wrong the last good ones, marked stale, and what is wrong."""
+    good = f"{look.good_at:%H:%M:%S}" if look.good_at else ""
+    parts: list[RenderableType] = [] if look.found is None else [_report(look.found)]
+    if not look.problems:
+        parts.append(_line(f"[dim]looked at {good}; Ctrl-C ends[/dim]"))
+        return Group(*parts)
+    if good:
+        parts.append(_line(f"[bold yellow]STALE[/bold yellow] since {good}: the figures above are those of then"))
+    return Group(*parts, _problems(look.problems))
+
+
+def _problems(problems: Iterable[str]) -> Group:
+    return Group(*map(_problem, problems))
+
+
+def _problem(problem: str) -> Text:
+    kind, separator, rest = problem.partition("HALT: ")
+    if separator and not kind:
+        return _line(f"[bold white on red] HALT [/bold white on red] [bold red]{safe(rest)}[/bold red]")
+    return _line(f"[bold red]error[/bold red] {safe(problem)}")
+
+
+def _report(found: Examined) -> Group:
+    alerts, waiting = found.projects.filter("alert"), found.projects.filter(~pl.col("alert"))
+    parts = [
+        _alerts(alerts),
+        *_waiting(waiting),
+        _ages(found),
+        *_findings(found.leaks.filter(~pl.col("category").is_in((TIME_LEAKAGE, QUARANTINE)))),
+        *_quarantine(found.judged.filter(state=QUARANTINED)),
+        _balance(found.balance),
+    ]
+    return Group(*parts)
+
+
+def _alerts(alerts: pl.DataFrame) -> RenderableType:
+    """The projects that are told, the largest leakage first: red far above the threshold, else yellow."""
+    if alerts.is_empty():
+        return _line("[green]No critical leakage was found: nothing is above its threshold.[/green]")
+    grid = _grid(TITLE, ("Project ID", "Client Name"), ("Unbilled Hours", "Leakage (USD)"))
+    ordered = alerts.sort("amount", "project_id", descending=[True, False])
+    for project, client, hours, amount, threshold in ordered.select(
+        "project_id", "client", "hours", "amount", "threshold"
+    ).iter_rows():
+        style = "bold red" if amount > _FAR * threshold else "yellow"
+        grid.add_row(safe(project), safe(client), _hours(hours), _dollars(amount), style=style)
+    return grid
+
+
+def _waiting(below: pl.DataFrame) -> Iterator[RenderableType]:
+    """What leaks below the threshold, in one line."""
+    if not below.is_empty():
+        named = "1 project" if below.height == 1 else f"{below.height:,} projects"
+        hours, amount = (Decimal(below[name].sum()) for name in ("hours", "amount"))
+        yield _line(f"below the threshold: {named}, {_hours(hours)} h, {_dollars(amount)}")
+
+
+def _ages(found: Examined) -> RenderableType:
+    """Leakage by age, and which dates and amounts are not given at all: without them nothing is said of them."""
+    columns = ", ".join(
+        f"{title}: {_dollars(Decimal(found.projects[name].sum() or 0))}"
+        for name, title in _AGES.items()
+        if name != "undated" or found.projects[name].sum()
+    )
+    dated = found.judged["work_date"].is_not_null().any()
+    lines = [f"by age: {columns}" if dated else "[dim]by age: not available, no log has a Work_Date[/dim]"]
+    if not found.judged["expense_amount"].is_not_null().any():
+        lines.append("[dim]expenses: not available, no log has an Expense_Amount[/dim]")
+    return Group(*map(_line, lines))
+
+
+def _findings(others: pl.DataFrame) -> Iterator[RenderableType]:
+    """What else is wrong with projects: overruns first, then the other kinds, the most expensive first."""
+    if others.is_empty():
+        return
+    order = (FIXED_PRICE_OVERRUN, *(kind for kind in KINDS if kind != FIXED_PRICE_OVERRUN))
+    rank = pl.col("category").replace_strict(order, range(len(order)), return_dtype=pl.Int64)
+    ordered = others.sort(rank, pl.col("dollars"), "project_id", descending=[False, True, False], nulls_last=True)
+    grid = _grid("Other findings", ("What", "Project ID", "Client Name"), ("Hours", "USD"))
+    grid.add_column("Why")
+    for kind, project, client, hours, amount, why in (
+        ordered.head(_SHOWN).select("category", "project_id", "client", "hours", "dollars", "why").iter_rows()
+    ):
+        what = kind.replace("_", " ").lower()
+        grid.add_row(what, safe(project), safe(client), _hours(hours), _dollars(amount), safe(why))
+    yield grid
+    if others.height > _SHOWN:
+        yield _line(f"[dim]… and {others.height - _SHOWN:,} more; --json has them all[/dim]")
+
+
+def _quarantine(judged: pl.DataFrame) -> Iterator[RenderableType]:
+    """The logs that cannot be judged: each reason with its count and its first logs."""
+    place = pl.format("{} line {}", "file", "line")
+    name = pl.when(pl.col("log_id").fill_null("") == "").then(place).otherwise("log_id")
+    reasons = judged.group_by("reason").agg(pl.len(), name.head(_NAMED).alias("logs"))
+    for reason, count, logs in reasons.sort("len", "reason", descending=[True, False]).iter_rows():
+        more = ", …" if count > _NAMED else ""
+        yield _line(f"[magenta]quarantined[/magenta], {safe(reason)}: {count:,} ({safe(', '.join(logs))}{more})")
+
+
+def _balance(balance: pl.DataFrame) -> RenderableType:
+    """Every log is in exactly one state: rows, hours and dollars of all, and of each."""
+    counted = {
+        state: f"{state} {rows:,} ({_hours(hours)} h, {_dollars(amount)})"
+        for state, rows, hours, amount in balance.select("state", "rows", "hours", "amount").iter_rows()
+    }
+    parts = " + ".join(counted[state] for state in (BILLED, UNBILLED, EXCLUDED, QUARANTINED))
+    return _line(f"[bold]{counted['logged']}[/bold] = {parts}")
+
+
+def _grid(title: str, names: Iterable[str], figures: Iterable[str]) -> Table:
+    """A table without rows; its figures are never broken over two lines."""
+    right = tuple(figures)
+    grid = table(title, (*names, *right), (), right)
+    for column in grid.columns:
+        column.no_wrap = column.justify == "right"
+        column.overflow = "fold"
+    return grid
+
+
+def _line(markup: str) -> Text:
+    return Text.from_markup(markup)
+
+
+def _hours(hours: Decimal | None) -> str:
+    return "" if hours is None else f"{hours.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+
+
+def _dollars(amount: Decimal | None) -> str:
+    return "not known" if amount is None else f"${amount:,.2f}"
