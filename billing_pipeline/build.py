@@ -49,7 +49,7 @@ from billing_pipeline.resources.narrative import NarrativePlace
 from billing_pipeline.resources.notices import notices_from
 from billing_pipeline.resources.outputs import Outputs
 from billing_pipeline.resources.retention import Retention
-from billing_pipeline.resources.unbilled_folder import UnbilledPlace
+from billing_pipeline.resources.unbilled_place import UnbilledPlace
 from billing_pipeline.schedules.accruals import accrual_schedule
 from billing_pipeline.schedules.audit import audit_schedule, book_schedule
 from billing_pipeline.schedules.deadline_watch import deadline_watch_schedule

@@ -83,7 +83,7 @@ unbilled = dg.define_asset_job(
     "unbilled",
     selection=dg.AssetSelection.groups(UNBILLED),
     tags={WRITER: f"{UNBILLED}:{ALL}"},
-    description="Look for hours that were worked and not invoiced; tell what crossed its threshold, grew or was settled.",
+    description="Look for hours that were worked and not invoiced; tell what crossed its threshold, grew, was settled.",
 )
 
 

@@ -11,7 +11,7 @@ from billing_pipeline.assets.unbilling import keep, mark_stale, notices_of, outc
 from billing_pipeline.engine.findings import RESOLVED
 from billing_pipeline.engine.money import total
 from billing_pipeline.engine.unbilled import balance, judged_logs
-from billing_pipeline.engine.unbilled.examining import examined_logs
+from billing_pipeline.engine.unbilled.examining import found_in
 from billing_pipeline.engine.unbilled.tables import QUARANTINED
 from billing_pipeline.profile import Profile
 from billing_pipeline.reports.notices import run_page
@@ -90,9 +90,10 @@ def unbilled_findings(
     """assets.unbilling.STANDING, every finding that is known."""
     at, run, terms = started_at(context), run_of(context), profile.unbilled
     today = client_rules.local(at).date()
-    examined = examined_logs(judged_time, hourly_contracts, today, terms)
-    made = outcome(examined, database, terms, run, at)
-    document = {**unbilled_document(examined, today), "run_id": run, "at": at.isoformat(), "stale": None}
+    found = found_in(judged_time, hourly_contracts, today, terms)
+    made = outcome(found, database, terms, run, at)
+    document = unbilled_document(found.projects, found.clients, found.leaks, found.balance, today)
+    document |= {"run_id": run, "at": at.isoformat(), "stale": None}
     page = run_page(gate.ui_url, context.run.run_id)
     told = notices_of(made, document, run, today, page, digest=DIGEST in context.run.tags)
     content = context.run.tags.get(CONTENT) or fingerprint(unbilled_folder, outputs, database, today)
@@ -102,8 +103,8 @@ def unbilled_findings(
     context.add_output_metadata(
         {
             "open": still.height,
-            "unbilled": str(total(examined.projects["amount"])),
-            "alerts": int(examined.projects["alert"].sum()),
+            "unbilled": str(total(found.projects["amount"])),
+            "alerts": int(found.projects["alert"].sum()),
             "told": preview(made.alerts, 20),
             "summary": dg.MetadataValue.path(address),
             "preview": preview(still.select("category", "client", "project_id", "dollars", "why"), 20),

@@ -54,18 +54,18 @@ class Outcome:
     events: pl.DataFrame
 
 
-def outcome(examined: Examined, database: Database, terms: UnbilledTerms, run: str, at: datetime) -> Outcome:
+def outcome(now: Examined, database: Database, terms: UnbilledTerms, run: str, at: datetime) -> Outcome:
     """What becomes of every finding, and of whom people are told now: each crossing, step and end once."""
     known, stored = database.run(_remembered)
     still = stored.filter(pl.col("status") != RESOLVED)
     told = conform(still.filter(pl.col("told_amount").is_not_null()), TOLD)
-    now = alerts(examined.projects, told, terms)
-    after = told_after(told, now).select("project_id", "told_amount", category=pl.lit(TIME_LEAKAGE))
-    found = conform(examined.leaks.join(after, on=["project_id", "category"], how="left"), STORED)
+    news = alerts(now.projects, told, terms)
+    after = told_after(told, news).select("project_id", "told_amount", category=pl.lit(TIME_LEAKAGE))
+    found = conform(now.leaks.join(after, on=["project_id", "category"], how="left"), STORED)
     state = next_state(known, found.select("finding_key"), known["finding_key"], run, at)
     rest = conform(stored.join(found, on="finding_key", how="anti"), LEAKS)
     standing = conform(state.join(pl.concat([conform(found, LEAKS), rest]), on="finding_key"), STANDING)
-    return Outcome(found, state, standing, now, _amounts(found, still, at))
+    return Outcome(found, state, standing, news, _amounts(found, still, at))
 
 
 def keep(

@@ -35,7 +35,11 @@ class Examined:
 def examined(logs_texts: pl.DataFrame, contract_texts: pl.DataFrame, as_of: date, terms: UnbilledTerms) -> Examined:
     """Judge the logs (LOG_TEXTS) by the contracts (CONTRACT_TEXTS). InputError: contracts that cannot be used."""
     contracts = typed_contracts(contract_texts)
-    judged = judged_logs(typed_logs(logs_texts), contracts)
+    return found_in(judged_logs(typed_logs(logs_texts), contracts), contracts, as_of, terms)
+
+
+def found_in(judged: pl.DataFrame, contracts: pl.DataFrame, as_of: date, terms: UnbilledTerms) -> Examined:
+    """What there is in logs that are judged (JUDGED), of these CONTRACTS."""
     projects = project_summary(judged, as_of, terms)
     return Examined(
         as_of, judged, balance(judged), leaks(judged, contracts, as_of, terms), projects, client_summary(projects)
