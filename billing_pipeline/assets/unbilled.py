@@ -113,7 +113,12 @@ def unbilled_findings(
     return made.standing
 
 
-@dg.asset_check(asset="judged_time", description="Billed + unbilled + excluded + quarantined = logged.", blocking=True)
+@dg.asset_check(
+    asset="judged_time",
+    description="Billed + unbilled + excluded + quarantined = logged.",
+    blocking=True,
+    additional_ins={"time_logs": dg.AssetIn("time_logs")},
+)
 def no_hours_are_lost(time_logs: pl.DataFrame, judged_time: pl.DataFrame) -> dg.AssetCheckResult:
     """In rows, hours and money: each log is there once, in one state."""
     counted = balance(judged_time)

@@ -74,6 +74,11 @@ GROUPS = {
         "weekly_workbooks": {"audit_sheets", "audit_rows"},
         "own_book_findings": set(),
     },
+    "unbilled": {
+        "time_logs": set(), "hourly_contracts": set(),
+        "judged_time": {"time_logs", "hourly_contracts"},
+        "unbilled_findings": {"judged_time", "hourly_contracts"},
+    },
 }  # fmt: skip
 CLOSE = ("inputs", "review", "billing", "publication")
 ASSETS = {asset: parents for group in GROUPS.values() for asset, parents in group.items()}
@@ -120,6 +125,8 @@ JOBS = {
     "bill_clients": {*GROUPS["client_sources"], *GROUPS["clients"]},
 }
 AUDIT = {*GROUPS["audit"]} - {"own_book_findings"}
+OF_NO_MONTH = {*GROUPS["audit"], *GROUPS["unbilled"]}
+UNBILLED_CHECKS = {"no_hours_are_lost": True, "nothing_is_quarantined": False}
 WRITERS = {
     "accrue_month": "accruals", "explain_variance": "variances", "pull_tickets": "clients", "pull_inventory": "clients",
     "bill_clients": "clients",
@@ -152,9 +159,9 @@ def test_every_asset_stands_in_its_group(graph: Any) -> None:
     assert found == {group: set(assets) for group, assets in GROUPS.items()}
 
 
-def test_every_asset_is_a_month_of_the_one_partition_definition_and_the_audit_is_of_no_month(graph: Any) -> None:
+def test_every_asset_is_a_month_of_the_one_partition_definition_but_what_looks_at_all_time(graph: Any) -> None:
     for key in graph.get_all_asset_keys():
-        assert graph.get(key).partitions_def is (None if name(key) in GROUPS["audit"] else MONTHS), name(key)
+        assert graph.get(key).partitions_def is (None if name(key) in OF_NO_MONTH else MONTHS), name(key)
 
 
 def test_every_asset_says_what_it_is_and_whose_it_is(graph: Any) -> None:
@@ -172,12 +179,13 @@ def test_no_asset_is_materialised_by_a_condition_of_its_own(graph: Any) -> None:
 
 def test_the_controls_are_checks_of_the_master_report_and_block_when_they_can_fail(graph: Any) -> None:
     blocking = {key.name: graph.get_check_spec(key).blocking for key in graph.asset_check_keys}
-    assert blocking == CONTROLS | CHECKS | CLIENT_CHECKS | AUDIT_CHECKS
+    assert blocking == CONTROLS | CHECKS | CLIENT_CHECKS | AUDIT_CHECKS | UNBILLED_CHECKS
     checked = {key.name: name(key.asset_key) for key in graph.asset_check_keys}
     assert {checked[control] for control in CONTROLS} == {"master_report"}
     assert {checked[check] for check in CHECKS} == {"journal_entry", "variance"}
     assert {checked[check] for check in CLIENT_CHECKS} == {"client_invoices", "client_exceptions", "client_bills"}
     assert {checked[check] for check in AUDIT_CHECKS} == {"audit_sheets", "audit_findings"}
+    assert {checked[check] for check in UNBILLED_CHECKS} == {"judged_time"}
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -187,14 +195,20 @@ def test_a_job_materialises_these_assets(job: str) -> None:
 
 
 def test_there_are_no_other_jobs() -> None:
-    assert {job.name for job in defs.jobs or ()} == {*JOBS, "audit", "audit_book", "tidy"}
+    assert {job.name for job in defs.jobs or ()} == {*JOBS, "audit", "audit_book", "unbilled", "tidy"}
 
 
-def test_the_audit_is_one_job_of_no_month_with_one_writer_in_one_process() -> None:
-    job = defs.resolve_job_def("audit")
-    assert {name(key) for key in job.asset_layer.executable_asset_keys} == AUDIT
-    assert {key.name for key in job.asset_layer.asset_graph.asset_check_keys} == set(AUDIT_CHECKS)
-    assert (job.partitions_def, job.tags["billing/writer"]) == (None, "audit:all")
+@pytest.mark.parametrize(
+    ("called", "assets", "checks"),
+    [("audit", AUDIT, AUDIT_CHECKS), ("unbilled", {*GROUPS["unbilled"]}, UNBILLED_CHECKS)],
+)
+def test_what_looks_at_all_time_is_one_job_of_no_month_with_one_writer_in_one_process(
+    called: str, assets: set[str], checks: dict[str, bool]
+) -> None:
+    job = defs.resolve_job_def(called)
+    assert {name(key) for key in job.asset_layer.executable_asset_keys} == assets
+    assert {key.name for key in job.asset_layer.asset_graph.asset_check_keys} == set(checks)
+    assert (job.partitions_def, job.tags["billing/writer"]) == (None, f"{called}:all")
     assert job.executor_def is dg.in_process_executor
 
 
@@ -236,14 +250,14 @@ def test_months_run_from_the_first_that_can_be_billed_to_the_current_one(now: da
 def test_these_resources_are_there() -> None:
     assert set(defs.resources or {}) == {
         "inputs", "outputs", "io_manager", "profile", "gate", "database", "notices", "retention",
-        "estimation", "client_sources", "client_rules", "audit_places", "narrative",
+        "estimation", "client_sources", "client_rules", "audit_places", "narrative", "unbilled_folder",
     }  # fmt: skip
 
 
 def test_these_sensors_look_by_themselves_and_say_what_for() -> None:
     found = {sensor.name: sensor for sensor in defs.sensors or ()}
     assert {name: sensor.minimum_interval_seconds for name, sensor in found.items()} == {
-        "usage_files": 1800, "approvals": 4, "run_notices": 4, "accruals": 4, "outbox": 4,
+        "usage_files": 1800, "approvals": 4, "run_notices": 4, "accruals": 4, "outbox": 4, "source_changes": 4,
     }  # fmt: skip
     for sensor in found.values():
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING, sensor.name
@@ -257,6 +271,7 @@ def test_these_schedules_run_by_themselves_and_say_what_for() -> None:
         "accrual_25th": ("0 6 * * *", "UTC"), "tickets_every_6_hours": ("0 */6 * * *", "UTC"),
         "backups_daily": ("0 2 * * *", "UTC"), "clients_monthly": ("0 3 1 * *", "UTC"),
         "audit_every_2_hours": ("0 */2 * * *", "UTC"), "own_book_every_2_hours": ("30 */2 * * *", "UTC"),
+        "unbilled_digest": ("0 8 * * *", "UTC"),
     }  # fmt: skip
     for schedule in found.values():
         assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING, schedule.name
@@ -266,7 +281,7 @@ def test_these_schedules_run_by_themselves_and_say_what_for() -> None:
 TICKING = (
     "usage_files", "approvals", "accruals", "run_notices", "outbox", "accrual_25th", "deadline_watch", "tidy_daily",
     "tickets_every_6_hours", "backups_daily", "clients_monthly", "audit_every_2_hours",
-    "own_book_every_2_hours",
+    "own_book_every_2_hours", "source_changes", "unbilled_digest",
 )  # fmt: skip
 
 
