@@ -1,7 +1,7 @@
 """Unbilled hours on the terminal: the leakage report once, or live. Source: spec 2.7, 2.8, U1, U3, U10, U11."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from decimal import ROUND_HALF_UP, Decimal
 
 import polars as pl
@@ -30,55 +30,55 @@ TITLE = "Immediate Action Required Leakage Report"
 _FAR = 2  # times its threshold, from where on an alert is red
 _SHOWN = 10  # findings
 _NAMED = 5  # logs of a reason
+_UNDATED = "undated"
 _AGES = {
-    "days_0_30": "0-30 days", "days_31_60": "31-60", "days_61_90": "61-90", "days_over_90": "90+", "undated": "undated",
+    "days_0_30": "0-30 days", "days_31_60": "31-60", "days_61_90": "61-90", "days_over_90": "90+", "undated": _UNDATED,
 }  # fmt: skip
 
 
 def print_report(found: Examined) -> None:
     """The report on standard error."""
-    messages.print(_report(found), soft_wrap=not messages.is_terminal)
+    _print(_report(found))
 
 
 def print_halt(error: InputError) -> None:
     """The banner of a missing or empty feed."""
-    messages.print(_problems(map(str, error.problems)))
+    _print(_problem(str(problem)) for problem in error.problems)
 
 
 def watched(looks: Iterable[Look]) -> None:
     """Show look after look until a signal asks to end: in place on a terminal, else below each other."""
     with Signals() as signals, suppress(Stop), ExitStack() as screen:
         with signals.deferred():  # a signal never comes between hiding the cursor and knowing how to show it again
-            show = screen.enter_context(_live())
+            show = screen.enter_context(_live() if messages.is_terminal else nullcontext(_print))
         for look in looks:
             with signals.deferred():
                 show(_looked(look))
 
 
 @contextmanager
-def _live() -> Iterator[Callable[[RenderableType], None]]:
-    if not messages.is_terminal:
-        yield messages.print
-        return
+def _live() -> Iterator[Callable[[Iterable[RenderableType]], None]]:
     waiting = Text("reading the time logs and contracts …", style="dim")
     with Live(waiting, console=messages, auto_refresh=False) as live:
-        yield lambda view: live.update(view, refresh=True)
+        yield lambda parts: live.update(Group(*parts), refresh=True)
 
 
-def _looked(look: Look) -> Group:
+def _print(parts: Iterable[RenderableType]) -> None:
+    """Sentences stay in one line however long, as everywhere; tables keep to the width."""
+    for part in parts:
+        messages.print(part, soft_wrap=isinstance(part, Text))
+
+
+def _looked(look: Look) -> Iterator[RenderableType]:
     """The figures of a look; after one that went wrong the last good ones, marked stale, and what is wrong."""
     good = f"{look.good_at:%H:%M:%S}" if look.good_at else ""
-    parts: list[RenderableType] = [] if look.found is None else [_report(look.found)]
+    if look.found is not None:
+        yield from _report(look.found)
     if not look.problems:
-        parts.append(_line(f"[dim]looked at {good}; Ctrl-C ends[/dim]"))
-        return Group(*parts)
-    if good:
-        parts.append(_line(f"[bold yellow]STALE[/bold yellow] since {good}: the figures above are those of then"))
-    return Group(*parts, _problems(look.problems))
-
-
-def _problems(problems: Iterable[str]) -> Group:
-    return Group(*map(_problem, problems))
+        yield _line(f"[dim]looked at {good}; Ctrl-C ends[/dim]")
+    elif good:
+        yield _line(f"[bold yellow]STALE[/bold yellow] since {good}: the figures above are those of then")
+    yield from map(_problem, look.problems)
 
 
 def _problem(problem: str) -> Text:
@@ -88,17 +88,13 @@ def _problem(problem: str) -> Text:
     return _line(f"[bold red]error[/bold red] {safe(problem)}")
 
 
-def _report(found: Examined) -> Group:
-    alerts, waiting = found.projects.filter("alert"), found.projects.filter(~pl.col("alert"))
-    parts = [
-        _alerts(alerts),
-        *_waiting(waiting),
-        _ages(found),
-        *_findings(found.leaks.filter(~pl.col("category").is_in((TIME_LEAKAGE, QUARANTINE)))),
-        *_quarantine(found.judged.filter(state=QUARANTINED)),
-        _balance(found.balance),
-    ]
-    return Group(*parts)
+def _report(found: Examined) -> Iterator[RenderableType]:
+    yield _alerts(found.projects.filter("alert"))
+    yield from _waiting(found.projects.filter(~pl.col("alert")))
+    yield from _ages(found)
+    yield from _findings(found.leaks.filter(~pl.col("category").is_in((TIME_LEAKAGE, QUARANTINE))))
+    yield from _quarantine(found.judged.filter(state=QUARANTINED))
+    yield _balance(found.balance)
 
 
 def _alerts(alerts: pl.DataFrame) -> RenderableType:
@@ -123,18 +119,16 @@ def _waiting(below: pl.DataFrame) -> Iterator[RenderableType]:
         yield _line(f"below the threshold: {named}, {_hours(hours)} h, {_dollars(amount)}")
 
 
-def _ages(found: Examined) -> RenderableType:
-    """Leakage by age, and which dates and amounts are not given at all: without them nothing is said of them."""
-    columns = ", ".join(
-        f"{title}: {_dollars(Decimal(found.projects[name].sum() or 0))}"
-        for name, title in _AGES.items()
-        if name != "undated" or found.projects[name].sum()
-    )
-    dated = found.judged["work_date"].is_not_null().any()
-    lines = [f"by age: {columns}" if dated else "[dim]by age: not available, no log has a Work_Date[/dim]"]
-    if not found.judged["expense_amount"].is_not_null().any():
-        lines.append("[dim]expenses: not available, no log has an Expense_Amount[/dim]")
-    return Group(*map(_line, lines))
+def _ages(found: Examined) -> Iterator[RenderableType]:
+    """Leakage by age; where no log has dates or expenses, nothing can be said of them, and that is said."""
+    amounts = {title: Decimal(found.projects[name].sum()) for name, title in _AGES.items()}
+    if found.judged["work_date"].is_null().all():
+        yield _line("[dim]by age: not available, no log has a Work_Date[/dim]")
+    else:
+        told = (f"{title} {_dollars(amount)}" for title, amount in amounts.items() if amount or title != _UNDATED)
+        yield _line(f"by age: {', '.join(told)}")
+    if found.judged["expense_amount"].is_null().all():
+        yield _line("[dim]expenses: not available, no log has an Expense_Amount[/dim]")
 
 
 def _findings(others: pl.DataFrame) -> Iterator[RenderableType]:
