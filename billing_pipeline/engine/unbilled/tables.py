@@ -39,6 +39,11 @@ CONTRACT_TEXTS: Schema = {  # a contract as it was read
 BILLABLE, NON_BILLABLE = "Billable", "Non-Billable"
 LOGGED, INVOICED, WRITTEN_OFF = "Logged", "Invoiced", "Written-Off"
 TIME_AND_MATERIALS, FIXED_PRICE = "T&M", "Fixed-Price"
+DUPLICATE_LOG, NO_RATE, NOT_BILLABLE = (
+    "duplicate Log_ID",
+    "rate missing",
+    "non-billable work",
+)  # reasons that rules ask for
 
 LOGS: Schema = {  # a time log; key: log_id, where problem is ""
     "log_id": pl.String,
@@ -86,6 +91,7 @@ KINDS = (
     TIME_LEAKAGE, FIXED_PRICE_OVERRUN, NON_BILLABLE_WORK, EXPENSES_ABOVE_LIMIT, RATE_MISSING, CONTRACT_EXPIRED,
     TIME_TOO_OLD, QUARANTINE,
 )  # fmt: skip
+HIGH, MEDIUM, LOW = "HIGH", "MEDIUM", "LOW"
 LEAKS: Schema = {  # a condition that is true: of a project, or (QUARANTINE) of one log; key: finding_key
     "finding_key": pl.String,
     "category": pl.String,  # one of KINDS
