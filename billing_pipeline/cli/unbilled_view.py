@@ -14,6 +14,7 @@ from billing_pipeline.cli.console import messages, safe, table
 from billing_pipeline.cli.processes import Signals, Stop
 from billing_pipeline.cli.unbilling import Look
 from billing_pipeline.engine.errors import InputError
+from billing_pipeline.engine.pricing.figures import price_text
 from billing_pipeline.engine.unbilled.examining import Examined
 from billing_pipeline.engine.unbilled.tables import (
     BILLED,
@@ -50,7 +51,8 @@ def watched(looks: Iterable[Look]) -> None:
     """Show look after look until a signal asks to end: in place on a terminal, else below each other."""
     with Signals() as signals, suppress(Stop), ExitStack() as screen:
         with signals.deferred():  # a signal never comes between hiding the cursor and knowing how to show it again
-            show = screen.enter_context(_live() if messages.is_terminal else nullcontext(_print))
+            in_place = messages.is_terminal and not messages.is_dumb_terminal
+            show = screen.enter_context(_live() if in_place else nullcontext(_print))
         for look in looks:
             with signals.deferred():
                 show(_looked(look))
@@ -70,15 +72,18 @@ def _print(parts: Iterable[RenderableType]) -> None:
 
 
 def _looked(look: Look) -> Iterator[RenderableType]:
-    """The figures of a look; after one that went wrong the last good ones, marked stale, and what is wrong."""
+    """The figures of a look; after one that went wrong the last good ones, marked stale, and beneath what is wrong.
+
+    The mark stands first: a low terminal cuts off what stands last.
+    """
     good = f"{look.good_at:%H:%M:%S}" if look.good_at else ""
+    if look.problems and good:
+        yield _line(f"[bold black on yellow] STALE [/bold black on yellow] since {good}: these figures are of then")
     if look.found is not None:
         yield from _report(look.found)
+    yield from map(_problem, look.problems)
     if not look.problems:
         yield _line(f"[dim]looked at {good}; Ctrl-C ends[/dim]")
-    elif good:
-        yield _line(f"[bold yellow]STALE[/bold yellow] since {good}: the figures above are those of then")
-    yield from map(_problem, look.problems)
 
 
 def _problem(problem: str) -> Text:
@@ -90,6 +95,7 @@ def _problem(problem: str) -> Text:
 
 def _report(found: Examined) -> Iterator[RenderableType]:
     yield _alerts(found.projects.filter("alert"))
+    yield Text()
     yield from _waiting(found.projects.filter(~pl.col("alert")))
     yield from _ages(found)
     yield from _findings(found.leaks.filter(~pl.col("category").is_in((TIME_LEAKAGE, QUARANTINE))))
@@ -138,13 +144,12 @@ def _findings(others: pl.DataFrame) -> Iterator[RenderableType]:
     order = (FIXED_PRICE_OVERRUN, *(kind for kind in KINDS if kind != FIXED_PRICE_OVERRUN))
     rank = pl.col("category").replace_strict(order, range(len(order)), return_dtype=pl.Int64)
     ordered = others.sort(rank, pl.col("dollars"), "project_id", descending=[False, True, False], nulls_last=True)
-    grid = _grid("Other findings", ("What", "Project ID", "Client Name"), ("Hours", "USD"))
+    grid = _grid("Other findings", ("What", "Project ID", "Client Name"), ("USD",))
     grid.add_column("Why")
-    for kind, project, client, hours, amount, why in (
-        ordered.head(_SHOWN).select("category", "project_id", "client", "hours", "dollars", "why").iter_rows()
-    ):
+    shown = ordered.head(_SHOWN).select("category", "project_id", "client", "dollars", "why")
+    for kind, project, client, amount, why in shown.iter_rows():
         what = kind.replace("_", " ").lower()
-        grid.add_row(what, safe(project), safe(client), _hours(hours), _dollars(amount), safe(why))
+        grid.add_row(what, safe(project), safe(client), _dollars(amount), safe(why))
     yield grid
     if others.height > _SHOWN:
         yield _line(f"[dim]… and {others.height - _SHOWN:,} more; --json has them all[/dim]")
@@ -161,10 +166,10 @@ def _quarantine(judged: pl.DataFrame) -> Iterator[RenderableType]:
 
 
 def _balance(balance: pl.DataFrame) -> RenderableType:
-    """Every log is in exactly one state: rows, hours and dollars of all, and of each."""
+    """Every log is in exactly one state: rows, hours with every digit, dollars of all, and of each."""
+    exact = balance.select("state", "rows", price_text(pl.col("hours")), "amount")
     counted = {
-        state: f"{state} {rows:,} ({_hours(hours)} h, {_dollars(amount)})"
-        for state, rows, hours, amount in balance.select("state", "rows", "hours", "amount").iter_rows()
+        state: f"{state} {rows:,} ({hours} h, {_dollars(amount)})" for state, rows, hours, amount in exact.iter_rows()
     }
     parts = " + ".join(counted[state] for state in (BILLED, UNBILLED, EXCLUDED, QUARANTINED))
     return _line(f"[bold]{counted['logged']}[/bold] = {parts}")
@@ -184,8 +189,8 @@ def _line(markup: str) -> Text:
     return Text.from_markup(markup)
 
 
-def _hours(hours: Decimal | None) -> str:
-    return "" if hours is None else f"{hours.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+def _hours(hours: Decimal) -> str:
+    return f"{hours.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
 
 
 def _dollars(amount: Decimal | None) -> str:
