@@ -1,7 +1,7 @@
 """Unbilled hours on the terminal: the leakage report once, or live. Source: spec 2.7, 2.8, U1, U3, U10, U11."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from decimal import ROUND_HALF_UP, Decimal
 
 import polars as pl
@@ -14,6 +14,7 @@ from billing_pipeline.cli.console import messages, safe, table
 from billing_pipeline.cli.processes import Signals, Stop
 from billing_pipeline.cli.unbilling import Look
 from billing_pipeline.engine.errors import InputError
+from billing_pipeline.engine.pricing.figures import price_text
 from billing_pipeline.engine.unbilled.examining import Examined
 from billing_pipeline.engine.unbilled.tables import (
     BILLED,
@@ -30,55 +31,59 @@ TITLE = "Immediate Action Required Leakage Report"
 _FAR = 2  # times its threshold, from where on an alert is red
 _SHOWN = 10  # findings
 _NAMED = 5  # logs of a reason
+_UNDATED = "undated"
 _AGES = {
-    "days_0_30": "0-30 days", "days_31_60": "31-60", "days_61_90": "61-90", "days_over_90": "90+", "undated": "undated",
+    "days_0_30": "0-30 days", "days_31_60": "31-60", "days_61_90": "61-90", "days_over_90": "90+", "undated": _UNDATED,
 }  # fmt: skip
 
 
 def print_report(found: Examined) -> None:
     """The report on standard error."""
-    messages.print(_report(found), soft_wrap=not messages.is_terminal)
+    _print(_report(found))
 
 
 def print_halt(error: InputError) -> None:
     """The banner of a missing or empty feed."""
-    messages.print(_problems(map(str, error.problems)))
+    _print(_problem(str(problem)) for problem in error.problems)
 
 
 def watched(looks: Iterable[Look]) -> None:
     """Show look after look until a signal asks to end: in place on a terminal, else below each other."""
     with Signals() as signals, suppress(Stop), ExitStack() as screen:
         with signals.deferred():  # a signal never comes between hiding the cursor and knowing how to show it again
-            show = screen.enter_context(_live())
+            in_place = messages.is_terminal and not messages.is_dumb_terminal
+            show = screen.enter_context(_live() if in_place else nullcontext(_print))
         for look in looks:
             with signals.deferred():
                 show(_looked(look))
 
 
 @contextmanager
-def _live() -> Iterator[Callable[[RenderableType], None]]:
-    if not messages.is_terminal:
-        yield messages.print
-        return
+def _live() -> Iterator[Callable[[Iterable[RenderableType]], None]]:
     waiting = Text("reading the time logs and contracts …", style="dim")
     with Live(waiting, console=messages, auto_refresh=False) as live:
-        yield lambda view: live.update(view, refresh=True)
+        yield lambda parts: live.update(Group(*parts), refresh=True)
 
 
-def _looked(look: Look) -> Group:
-    """The figures of a look; after one that went wrong the last good ones, marked stale, and what is wrong."""
+def _print(parts: Iterable[RenderableType]) -> None:
+    """Sentences stay in one line however long, as everywhere; tables keep to the width."""
+    for part in parts:
+        messages.print(part, soft_wrap=isinstance(part, Text))
+
+
+def _looked(look: Look) -> Iterator[RenderableType]:
+    """The figures of a look; after one that went wrong the last good ones, marked stale, and beneath what is wrong.
+
+    The mark stands first: a low terminal cuts off what stands last.
+    """
     good = f"{look.good_at:%H:%M:%S}" if look.good_at else ""
-    parts: list[RenderableType] = [] if look.found is None else [_report(look.found)]
+    if look.problems and good:
+        yield _line(f"[bold black on yellow] STALE [/bold black on yellow] since {good}: these figures are of then")
+    if look.found is not None:
+        yield from _report(look.found)
+    yield from map(_problem, look.problems)
     if not look.problems:
-        parts.append(_line(f"[dim]looked at {good}; Ctrl-C ends[/dim]"))
-        return Group(*parts)
-    if good:
-        parts.append(_line(f"[bold yellow]STALE[/bold yellow] since {good}: the figures above are those of then"))
-    return Group(*parts, _problems(look.problems))
-
-
-def _problems(problems: Iterable[str]) -> Group:
-    return Group(*map(_problem, problems))
+        yield _line(f"[dim]looked at {good}; Ctrl-C ends[/dim]")
 
 
 def _problem(problem: str) -> Text:
@@ -88,17 +93,14 @@ def _problem(problem: str) -> Text:
     return _line(f"[bold red]error[/bold red] {safe(problem)}")
 
 
-def _report(found: Examined) -> Group:
-    alerts, waiting = found.projects.filter("alert"), found.projects.filter(~pl.col("alert"))
-    parts = [
-        _alerts(alerts),
-        *_waiting(waiting),
-        _ages(found),
-        *_findings(found.leaks.filter(~pl.col("category").is_in((TIME_LEAKAGE, QUARANTINE)))),
-        *_quarantine(found.judged.filter(state=QUARANTINED)),
-        _balance(found.balance),
-    ]
-    return Group(*parts)
+def _report(found: Examined) -> Iterator[RenderableType]:
+    yield _alerts(found.projects.filter("alert"))
+    yield Text()
+    yield from _waiting(found.projects.filter(~pl.col("alert")))
+    yield from _ages(found)
+    yield from _findings(found.leaks.filter(~pl.col("category").is_in((TIME_LEAKAGE, QUARANTINE))))
+    yield from _quarantine(found.judged.filter(state=QUARANTINED))
+    yield _balance(found.balance)
 
 
 def _alerts(alerts: pl.DataFrame) -> RenderableType:
@@ -123,18 +125,16 @@ def _waiting(below: pl.DataFrame) -> Iterator[RenderableType]:
         yield _line(f"below the threshold: {named}, {_hours(hours)} h, {_dollars(amount)}")
 
 
-def _ages(found: Examined) -> RenderableType:
-    """Leakage by age, and which dates and amounts are not given at all: without them nothing is said of them."""
-    columns = ", ".join(
-        f"{title}: {_dollars(Decimal(found.projects[name].sum() or 0))}"
-        for name, title in _AGES.items()
-        if name != "undated" or found.projects[name].sum()
-    )
-    dated = found.judged["work_date"].is_not_null().any()
-    lines = [f"by age: {columns}" if dated else "[dim]by age: not available, no log has a Work_Date[/dim]"]
-    if not found.judged["expense_amount"].is_not_null().any():
-        lines.append("[dim]expenses: not available, no log has an Expense_Amount[/dim]")
-    return Group(*map(_line, lines))
+def _ages(found: Examined) -> Iterator[RenderableType]:
+    """Leakage by age; where no log has dates or expenses, nothing can be said of them, and that is said."""
+    amounts = {title: Decimal(found.projects[name].sum()) for name, title in _AGES.items()}
+    if found.judged["work_date"].is_null().all():
+        yield _line("[dim]by age: not available, no log has a Work_Date[/dim]")
+    else:
+        told = (f"{title} {_dollars(amount)}" for title, amount in amounts.items() if amount or title != _UNDATED)
+        yield _line(f"by age: {', '.join(told)}")
+    if found.judged["expense_amount"].is_null().all():
+        yield _line("[dim]expenses: not available, no log has an Expense_Amount[/dim]")
 
 
 def _findings(others: pl.DataFrame) -> Iterator[RenderableType]:
@@ -144,13 +144,12 @@ def _findings(others: pl.DataFrame) -> Iterator[RenderableType]:
     order = (FIXED_PRICE_OVERRUN, *(kind for kind in KINDS if kind != FIXED_PRICE_OVERRUN))
     rank = pl.col("category").replace_strict(order, range(len(order)), return_dtype=pl.Int64)
     ordered = others.sort(rank, pl.col("dollars"), "project_id", descending=[False, True, False], nulls_last=True)
-    grid = _grid("Other findings", ("What", "Project ID", "Client Name"), ("Hours", "USD"))
+    grid = _grid("Other findings", ("What", "Project ID", "Client Name"), ("USD",))
     grid.add_column("Why")
-    for kind, project, client, hours, amount, why in (
-        ordered.head(_SHOWN).select("category", "project_id", "client", "hours", "dollars", "why").iter_rows()
-    ):
+    shown = ordered.head(_SHOWN).select("category", "project_id", "client", "dollars", "why")
+    for kind, project, client, amount, why in shown.iter_rows():
         what = kind.replace("_", " ").lower()
-        grid.add_row(what, safe(project), safe(client), _hours(hours), _dollars(amount), safe(why))
+        grid.add_row(what, safe(project), safe(client), _dollars(amount), safe(why))
     yield grid
     if others.height > _SHOWN:
         yield _line(f"[dim]… and {others.height - _SHOWN:,} more; --json has them all[/dim]")
@@ -167,10 +166,10 @@ def _quarantine(judged: pl.DataFrame) -> Iterator[RenderableType]:
 
 
 def _balance(balance: pl.DataFrame) -> RenderableType:
-    """Every log is in exactly one state: rows, hours and dollars of all, and of each."""
+    """Every log is in exactly one state: rows, hours with every digit, dollars of all, and of each."""
+    exact = balance.select("state", "rows", price_text(pl.col("hours")), "amount")
     counted = {
-        state: f"{state} {rows:,} ({_hours(hours)} h, {_dollars(amount)})"
-        for state, rows, hours, amount in balance.select("state", "rows", "hours", "amount").iter_rows()
+        state: f"{state} {rows:,} ({hours} h, {_dollars(amount)})" for state, rows, hours, amount in exact.iter_rows()
     }
     parts = " + ".join(counted[state] for state in (BILLED, UNBILLED, EXCLUDED, QUARANTINED))
     return _line(f"[bold]{counted['logged']}[/bold] = {parts}")
@@ -190,8 +189,8 @@ def _line(markup: str) -> Text:
     return Text.from_markup(markup)
 
 
-def _hours(hours: Decimal | None) -> str:
-    return "" if hours is None else f"{hours.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+def _hours(hours: Decimal) -> str:
+    return f"{hours.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
 
 
 def _dollars(amount: Decimal | None) -> str:
