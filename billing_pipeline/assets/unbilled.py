@@ -1,5 +1,6 @@
 """Unbilled hours: time logs and contracts as they are, what each log is, what is found, and who is told."""
 
+from datetime import UTC, datetime
 from functools import partial
 
 import dagster as dg
@@ -19,6 +20,7 @@ from billing_pipeline.reports.unbilled import unbilled_document
 from billing_pipeline.resources.client_terms import ClientRules
 from billing_pipeline.resources.database import Database
 from billing_pipeline.resources.gate import Gate
+from billing_pipeline.resources.outbox import Channel, deliver
 from billing_pipeline.resources.outputs import OutputFiles, run_of
 from billing_pipeline.resources.unbilled_folder import HaltError, UnbilledFolder
 from billing_pipeline.run_tags import CONTENT, DIGEST, UNBILLED
@@ -85,6 +87,7 @@ def unbilled_findings(
     database: dg.ResourceParam[Database],
     client_rules: ClientRules,
     profile: dg.ResourceParam[Profile],
+    notices: dg.ResourceParam[Channel],
     gate: Gate,
 ) -> pl.DataFrame:
     """assets.unbilling.STANDING, every finding that is known."""
@@ -99,6 +102,8 @@ def unbilled_findings(
     content = context.run.tags.get(CONTENT) or fingerprint(unbilled_folder, outputs, database, today)
     database.run(partial(keep, made=made, run=run, at=at, fingerprint=content, notices=told))
     address = publish(outputs, document)
+    if told:  # at once: the sensor `outbox` would take up to five seconds more, and sends what cannot be sent now
+        deliver(database, notices, lambda: datetime.now(UTC))
     still = made.standing.filter(pl.col("status") != RESOLVED)
     context.add_output_metadata(
         {
