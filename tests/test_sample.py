@@ -63,16 +63,23 @@ def needs_review(rows: list[Row], month: Period) -> Counter[str]:
     return +found
 
 
-def test_the_book_is_a_folder_of_six_usage_files_the_rules_the_clients_and_the_audited_sheets(book: SampleBook) -> None:
+def test_the_book_is_a_folder_of_six_usage_files_the_rules_the_clients_audited_sheets_and_time(
+    book: SampleBook,
+) -> None:
     assert book.months == tuple(Period(2026, month) for month in range(1, 7))
     assert [path.name for path in book.usage_files] == [f"2026.{month:02d}_usage_export.csv" for month in range(1, 7)]
-    folders = [book.clients_dir, book.audit_dir]
+    folders = [book.clients_dir, book.audit_dir, book.unbilled_dir]
     assert sorted(book.inputs_dir.iterdir()) == sorted([*book.usage_files, book.rules_file, *folders])
-    assert [path.name for path in (book.rules_file, *folders)] == ["gep_billing_rules.xlsx", "clients", "audit"]
+    assert [path.name for path in (book.rules_file, *folders)] == [
+        "gep_billing_rules.xlsx", "clients", "audit", "unbilled",
+    ]  # fmt: skip
 
 
 def test_clients_and_audited_sheets_may_lie_in_folders_of_their_own(tmp_path: Path) -> None:
-    book = write_sample(tmp_path / "usage", clients=tmp_path / "clients", audit=tmp_path / "sheets")
+    book = write_sample(
+        tmp_path / "usage", clients=tmp_path / "clients", audit=tmp_path / "sheets", unbilled=tmp_path / "hours"
+    )
+    assert (tmp_path / "hours" / "time_logs.csv").is_file()
     assert (tmp_path / "sheets" / "rates.csv").is_file()
     assert book.clients_dir == tmp_path / "clients"
     assert sorted(book.inputs_dir.iterdir()) == sorted([*book.usage_files, book.rules_file])
@@ -91,7 +98,8 @@ def test_writing_into_the_same_folder_again_changes_nothing(tmp_path: Path) -> N
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert write_sample(tmp_path) == book
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert sorted(tmp_path.iterdir()) == sorted([*book.usage_files, book.rules_file, book.clients_dir, book.audit_dir])
+    folders = [book.clients_dir, book.audit_dir, book.unbilled_dir]
+    assert sorted(tmp_path.iterdir()) == sorted([*book.usage_files, book.rules_file, *folders])
 
 
 def test_usage_is_plain_utf8_csv_with_the_columns_of_the_export(book: SampleBook) -> None:
@@ -211,7 +219,8 @@ def test_progress_names_every_file(tmp_path: Path) -> None:
     sheets = ["Crew 1 North.csv", "Crew 2 East.csv", "Crew 3 South.csv", "Crew 4 West.csv"]
     audited = ["rates.csv", *sheets, "rates.csv", *sheets, "Crew 1 North.history.csv"]
     names = [*(path.name for path in (*book.usage_files, book.rules_file)), *listings, "client_book.xlsx", *audited]
-    assert seen == [(name, number, 24) for number, name in enumerate(names, start=1)]
+    names += ["time_logs.csv", "contracts.csv"]
+    assert seen == [(name, number, 26) for number, name in enumerate(names, start=1)]
 
 
 def test_a_file_is_refused_as_folder(tmp_path: Path) -> None:

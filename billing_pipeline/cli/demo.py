@@ -25,8 +25,8 @@ def sample(
     """Write the sample book: six months of usage of 25 partners, and the rules workbook that prices it.
 
     Managed-services clients as well: what is pulled of them, as files, and their book; and audited sheets, as they are
-    and as they were before people changed them. With --dir they are in its folders `clients` and `audit`. The same
-    bytes every time. Files of other contents are never overwritten.
+    and as they were before people changed them; and time logs with their contracts. With --dir they are in its folders
+    `clients`, `audit` and `unbilled`. The same bytes every time. Files of other contents are never overwritten.
     """
     from billing_pipeline.sample import write_sample
     from billing_pipeline.sample.clients import BOOK_FILE
@@ -36,13 +36,14 @@ def sample(
         book = write_sample(directory)
     else:
         settings = load_settings()
-        book = write_sample(_folder(settings), clients=settings.clients_folder, audit=settings.audit_folder)
+        book = write_sample(_folder(settings), **_folders(settings))
     first, last = book.months[0], book.months[-1]
     say(f"{len(book.usage_files)} months ({first} to {last}), {book.partners} partners, {book.companies:,} companies")
     say(f"  {safe(book.rules_file)}")
     for path in book.usage_files:
         say(f"  {safe(path)}")
     say(f"  {safe(book.clients_dir)}: managed-services clients, and {BOOK_FILE} with their plans and rates")
+    say(f"  {safe(book.unbilled_dir)}: time logs and contracts, to find unbilled hours in")
     say(f"  {safe(book.audit_dir)}: audited sheets, and in the folder before as they were when they were billed")
     bill = f"billing-pipeline bill --inputs-dir {safe(book.inputs_dir)} --outputs-dir outputs --month {first}"
     say(f"[dim]Next: {bill}[/dim]")
@@ -65,7 +66,7 @@ def demo() -> None:
     from billing_pipeline.settings import load_settings
 
     settings = load_settings()
-    book = write_sample(_folder(settings), clients=settings.clients_folder, audit=settings.audit_folder)
+    book = write_sample(_folder(settings), **_folders(settings))
     resources = resources_from(settings) | {"gate": Gate(gated=False, readback_rows=settings.readback_rows)}
     documents = []
     with progress_bar() as progress:
@@ -142,6 +143,15 @@ def _audit(settings: "Settings", book: "SampleBook") -> None:
         audited(force_report=False, dry_run=False, folder=book.audit_dir / BEFORE)
     print_audit(audited(force_report=False, dry_run=False))
     messages.print()
+
+
+def _folders(settings: "Settings") -> dict[str, Path]:
+    """Where the installation has what is not usage."""
+    return {
+        "clients": settings.clients_folder,
+        "audit": settings.audit_folder,
+        "unbilled": settings.unbilled_folder,
+    }
 
 
 def _folder(settings: "Settings") -> Path:
