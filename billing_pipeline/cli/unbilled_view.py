@@ -14,7 +14,6 @@ from billing_pipeline.cli.console import messages, safe, table
 from billing_pipeline.cli.processes import Signals, Stop
 from billing_pipeline.cli.unbilling import Look
 from billing_pipeline.engine.errors import InputError
-from billing_pipeline.engine.pricing.figures import price_text
 from billing_pipeline.engine.unbilled.examining import Examined
 from billing_pipeline.engine.unbilled.tables import (
     BILLED,
@@ -29,7 +28,8 @@ from billing_pipeline.engine.unbilled.tables import (
 
 TITLE = "Immediate Action Required Leakage Report"
 _FAR = 2  # times its threshold, from where on an alert is red
-_SHOWN = 10  # findings
+_ALERTS = 25  # shown; of the others how many there are and what they come to
+_FINDINGS = 10
 _NAMED = 5  # logs of a reason
 _UNDATED = "undated"
 _AGES = {
@@ -94,35 +94,36 @@ def _problem(problem: str) -> Text:
 
 
 def _report(found: Examined) -> Iterator[RenderableType]:
-    yield _alerts(found.projects.filter("alert"))
+    yield from _alerts(found.projects.filter("alert"))
     yield Text()
-    yield from _waiting(found.projects.filter(~pl.col("alert")))
+    yield from _summed("below the threshold", found.projects.filter(~pl.col("alert")))
     yield from _ages(found)
     yield from _findings(found.leaks.filter(~pl.col("category").is_in((TIME_LEAKAGE, QUARANTINE))))
     yield from _quarantine(found.judged.filter(state=QUARANTINED))
     yield _balance(found.balance)
 
 
-def _alerts(alerts: pl.DataFrame) -> RenderableType:
+def _alerts(alerts: pl.DataFrame) -> Iterator[RenderableType]:
     """The projects that are told, the largest leakage first: red far above the threshold, else yellow."""
     if alerts.is_empty():
-        return _line("[green]No critical leakage was found: nothing is above its threshold.[/green]")
-    grid = _grid(TITLE, ("Project ID", "Client Name"), ("Unbilled Hours", "Leakage (USD)"))
+        yield _line("[green]No critical leakage was found: nothing is above its threshold.[/green]")
+        return
     ordered = alerts.sort("amount", "project_id", descending=[True, False])
-    for project, client, hours, amount, threshold in ordered.select(
-        "project_id", "client", "hours", "amount", "threshold"
-    ).iter_rows():
+    grid = _grid(TITLE, ("Project ID", "Client Name"), ("Unbilled Hours", "Leakage (USD)"))
+    shown = ordered.head(_ALERTS).select("project_id", "client", "hours", "amount", "threshold")
+    for project, client, hours, amount, threshold in shown.iter_rows():
         style = "bold red" if amount > _FAR * threshold else "yellow"
         grid.add_row(safe(project), safe(client), _hours(hours), _dollars(amount), style=style)
-    return grid
+    yield grid
+    yield from _summed("[bold]and more above it[/bold]; --json has them all", ordered.slice(_ALERTS))
 
 
-def _waiting(below: pl.DataFrame) -> Iterator[RenderableType]:
-    """What leaks below the threshold, in one line."""
-    if not below.is_empty():
-        named = "1 project" if below.height == 1 else f"{below.height:,} projects"
-        hours, amount = (Decimal(below[name].sum()) for name in ("hours", "amount"))
-        yield _line(f"below the threshold: {named}, {_hours(hours)} h, {_dollars(amount)}")
+def _summed(title: str, projects: pl.DataFrame) -> Iterator[RenderableType]:
+    """Projects that are not shown one by one, in one line."""
+    if not projects.is_empty():
+        named = "1 project" if projects.height == 1 else f"{projects.height:,} projects"
+        hours, amount = (Decimal(projects[name].sum()) for name in ("hours", "amount"))
+        yield _line(f"{title}: {named}, {_hours(hours)} h, {_dollars(amount)}")
 
 
 def _ages(found: Examined) -> Iterator[RenderableType]:
@@ -146,13 +147,13 @@ def _findings(others: pl.DataFrame) -> Iterator[RenderableType]:
     ordered = others.sort(rank, pl.col("dollars"), "project_id", descending=[False, True, False], nulls_last=True)
     grid = _grid("Other findings", ("What", "Project ID", "Client Name"), ("USD",))
     grid.add_column("Why")
-    shown = ordered.head(_SHOWN).select("category", "project_id", "client", "dollars", "why")
+    shown = ordered.head(_FINDINGS).select("category", "project_id", "client", "dollars", "why")
     for kind, project, client, amount, why in shown.iter_rows():
         what = kind.replace("_", " ").lower()
         grid.add_row(what, safe(project), safe(client), _dollars(amount), safe(why))
     yield grid
-    if others.height > _SHOWN:
-        yield _line(f"[dim]… and {others.height - _SHOWN:,} more; --json has them all[/dim]")
+    if others.height > _FINDINGS:
+        yield _line(f"[dim]… and {others.height - _FINDINGS:,} more; --json has them all[/dim]")
 
 
 def _quarantine(judged: pl.DataFrame) -> Iterator[RenderableType]:
@@ -167,9 +168,9 @@ def _quarantine(judged: pl.DataFrame) -> Iterator[RenderableType]:
 
 def _balance(balance: pl.DataFrame) -> RenderableType:
     """Every log is in exactly one state: rows, hours with every digit, dollars of all, and of each."""
-    exact = balance.select("state", "rows", price_text(pl.col("hours")), "amount")
     counted = {
-        state: f"{state} {rows:,} ({hours} h, {_dollars(amount)})" for state, rows, hours, amount in exact.iter_rows()
+        state: f"{state} {rows:,} ({_exact(hours)} h, {_dollars(amount)})"
+        for state, rows, hours, amount in balance.select("state", "rows", "hours", "amount").iter_rows()
     }
     parts = " + ".join(counted[state] for state in (BILLED, UNBILLED, EXCLUDED, QUARANTINED))
     return _line(f"[bold]{counted['logged']}[/bold] = {parts}")
@@ -191,6 +192,11 @@ def _line(markup: str) -> Text:
 
 def _hours(hours: Decimal) -> str:
     return f"{hours.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+
+
+def _exact(hours: Decimal) -> str:
+    rounded = hours.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return f"{rounded if rounded == hours else hours.normalize():,}"
 
 
 def _dollars(amount: Decimal | None) -> str:

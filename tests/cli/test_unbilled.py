@@ -11,11 +11,21 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
+import polars as pl
 import pytest
 
+from billing_pipeline.cli import unbilling
+from billing_pipeline.cli.unbilling import looks
+from billing_pipeline.engine.unbilled.terms import UnbilledTerms
+from billing_pipeline.resources.unbilled_folder import UnbilledFolder
 from tests.months import COMMAND, Said, command_line
 from tests.unbilled_feeds import ARRIVED, CONTRACT_TITLES, CONTRACTS, FIRST, LOG_TITLES, contracts, log, logs, write
 
@@ -49,7 +59,8 @@ def reported(said: Said) -> list[list[str]]:
         "Project ID", "Client Name", "Unbilled Hours", "Leakage (USD)",
     ]  # fmt: skip
     table = lines[first + 2 :]
-    return [re.split(r" {2,}", line.strip()) for line in table[: table.index("")]]
+    end = next(number for number, line in enumerate(table) if not line or line.startswith("and more"))
+    return [re.split(r" {2,}", line.strip()) for line in table[:end]]
 
 
 P001, P002 = ["P001", "TechSolutions Inc."], ["P002", "Global Commerce"]
@@ -145,6 +156,18 @@ def test_the_first_logs_of_a_reason_are_named_by_id_or_line(folder: Path, run: C
     assert "quarantined, no Log_ID: 1 (time_logs.csv line 16)" in said.err
 
 
+def test_of_very_many_alerts_the_largest_are_shown_and_the_others_summed(
+    folder: Path, run: Callable[..., Said]
+) -> None:
+    many = [f"Q{number:02}" for number in range(27)]
+    contracts(folder, *((name, "Acme", "1000.00", "T&M", "", "") for name in many))
+    logs(folder, *(log(name, name, f"{number + 2}.125") for number, name in enumerate(many)))
+    said = run("unbilled")
+    assert (len(reported(said)), reported(said)[0]) == (25, ["Q26", "Acme", "28.13", "$28,125.00"])
+    assert "and more above it; --json has them all: 2 projects, 5.25 h, $5,250.00" in said.err
+    assert "logged 27 (408.375 h, $408,375.00)" in said.err
+
+
 def test_names_from_outside_change_neither_colours_nor_lines(folder: Path, run: Callable[..., Said]) -> None:
     evil = "[bold red]Evil[/bold red] \x1b[2J\x07[/nonsense]"
     contracts(folder, *CONTRACTS, (evil, evil, "1000", "T&M", "", ""), ("P8", evil, "1", "Fixed-Price", "", "1"))
@@ -203,6 +226,57 @@ def test_a_contract_that_stands_there_twice_is_named(folder: Path, run: Callable
 
 
 # The watch
+
+
+@dataclass
+class Feeds:
+    """A source whose reading goes as it is told: an error is raised."""
+
+    files: UnbilledFolder
+    error: Exception | None = None
+    reads: int = 0
+
+    def logs(self) -> pl.DataFrame:
+        self.reads += 1
+        if self.error:
+            raise self.error
+        return self.files.logs()
+
+    def contracts(self) -> pl.DataFrame:
+        return self.files.contracts()
+
+    def fingerprint(self) -> str:
+        return self.files.fingerprint()
+
+
+def test_a_look_that_fails_as_nobody_foresaw_keeps_the_last_good_figures_until_one_is_good_again(
+    folder: Path,
+) -> None:
+    feeds = Feeds(UnbilledFolder(folder))
+    told = looks(feeds, UnbilledTerms(), ZoneInfo("UTC"), 0)
+    good = next(told)
+    assert (good.problems, good.found is None, good.good_at is None) == ((), False, False)
+    feeds.error = RuntimeError("the disk sings")
+    logs(folder, *FIRST, *ARRIVED)
+    stale = next(told)
+    assert stale.problems == ("RuntimeError: the disk sings",)
+    assert stale.found is good.found
+    assert stale.good_at is not None
+    assert stale.good_at >= good.good_at
+    feeds.error = None
+    again = next(told)
+    assert again.problems == ()
+    assert again.found is not None
+    assert again.found.projects["amount"].to_list() == [Decimal(2460), Decimal(2250)]
+    assert feeds.reads == 3
+
+
+def test_another_day_is_another_look(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = iter([datetime(2026, 1, 31, 23, 59, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)])
+    monkeypatch.setattr(unbilling, "datetime", SimpleNamespace(now=lambda _: next(days)))
+    told = looks(UnbilledFolder(folder), UnbilledTerms(), ZoneInfo("UTC"), 0)
+    found = [look.found for look in islice(told, 2)]
+    assert [one.as_of for one in found if one] == [date(2026, 1, 31), date(2026, 2, 1)]
 
 
 class Watch:
