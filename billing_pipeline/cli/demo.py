@@ -36,7 +36,7 @@ def sample(
         book = write_sample(directory)
     else:
         settings = load_settings()
-        book = write_sample(_folder(settings), **_folders(settings))
+        book = _written(settings)
     first, last = book.months[0], book.months[-1]
     say(f"{len(book.usage_files)} months ({first} to {last}), {book.partners} partners, {book.companies:,} companies")
     say(f"  {safe(book.rules_file)}")
@@ -62,11 +62,10 @@ def demo() -> None:
     from billing_pipeline.cli.results import close_document
     from billing_pipeline.profile import load_profile
     from billing_pipeline.resources.gate import Gate
-    from billing_pipeline.sample import write_sample
     from billing_pipeline.settings import load_settings
 
     settings = load_settings()
-    book = write_sample(_folder(settings), **_folders(settings))
+    book = _written(settings)
     resources = resources_from(settings) | {"gate": Gate(gated=False, readback_rows=settings.readback_rows)}
     documents = []
     with progress_bar() as progress:
@@ -145,13 +144,16 @@ def _audit(settings: "Settings", book: "SampleBook") -> None:
     messages.print()
 
 
-def _folders(settings: "Settings") -> dict[str, Path]:
-    """Where the installation has what is not usage."""
-    return {
-        "clients": settings.clients_folder,
-        "audit": settings.audit_folder,
-        "unbilled": settings.unbilled_folder,
-    }
+def _written(settings: "Settings") -> "SampleBook":
+    """The sample in the folders of the installation."""
+    from billing_pipeline.sample import write_sample
+
+    return write_sample(
+        _folder(settings),
+        clients=settings.clients_folder,
+        audit=settings.audit_folder,
+        unbilled=settings.unbilled_folder,
+    )
 
 
 def _folder(settings: "Settings") -> Path:

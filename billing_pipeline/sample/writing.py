@@ -47,11 +47,11 @@ def write_sample(
 ) -> SampleBook:
     """Write six usage files and the rules workbook into `directory`, which is made when it does not exist.
 
-    The managed-services clients of the same months go into the folder `clients`, the audited sheets into the folder
-    `audit`, time logs and contracts into `unbilled`, by default those of that name in `directory`. The same bytes every time; a file that is there already with
-    these bytes stays as it is. `progress` is called with file name, number of the file and number of files. InputError:
-    `directory` or a part of its path is a file, cannot be written, or holds a file of the same name with other
-    contents, which is never overwritten.
+    The managed-services clients of the same months go into the folder `clients`, the audited sheets into `audit`, time
+    logs and contracts into `unbilled`, by default those of that name in `directory`. The same bytes every time; a file
+    that is there already with these bytes stays as it is. `progress` is called with file name, number of the file and
+    number of files. InputError: `directory` or a part of its path is a file, cannot be written, or holds a file of the
+    same name with other contents, which is never overwritten.
     """
     random = Random(_SEED)  # noqa: S311
     exports = {month: with_incidents(rows, month, random) for month, rows in monthly_rows(MONTHS, random)}
