@@ -49,6 +49,8 @@ bench: setup  ## measure speed and memory
 	@$(BIN)/python -m benchmarks.audit
 	@$(BIN)/python -m benchmarks.arrival
 	@$(BIN)/python -m benchmarks.audit_faults
+	@$(BIN)/python -m benchmarks.unbilled
+	@$(BIN)/python -m benchmarks.unbilled_alert
 
 docs: setup  ## write the tables of docs/ that are generated from the code
 	@$(BIN)/python -m docs.settings_table

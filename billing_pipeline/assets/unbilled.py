@@ -12,7 +12,7 @@ from billing_pipeline.assets.unbilling import keep, mark_stale, notices_of, outc
 from billing_pipeline.engine.findings import RESOLVED
 from billing_pipeline.engine.money import total
 from billing_pipeline.engine.unbilled import balance, judged_logs
-from billing_pipeline.engine.unbilled.examining import found_in
+from billing_pipeline.engine.unbilled.examining import examined
 from billing_pipeline.engine.unbilled.tables import QUARANTINED
 from billing_pipeline.profile import Profile
 from billing_pipeline.reports.notices import run_page
@@ -93,7 +93,7 @@ def unbilled_findings(
     """assets.unbilling.STANDING, every finding that is known."""
     at, run, terms = started_at(context), run_of(context), profile.unbilled
     today = client_rules.local(at).date()
-    found = found_in(judged_time, hourly_contracts, today, terms)
+    found = examined(judged_time, hourly_contracts, today, terms)
     made = outcome(found, database, terms, run, at)
     document = unbilled_document(found.projects, found.clients, found.leaks, found.balance, today)
     document |= {"run_id": run, "at": at.isoformat(), "stale": None}

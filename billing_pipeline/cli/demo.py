@@ -53,7 +53,7 @@ def sample(
 
 
 def demo() -> None:
-    """Write the sample book, close every month of it, bill its clients, audit its sheets, and show what came out.
+    """Write the sample book, close every month of it, bill its clients, audit its sheets, look for unbilled hours.
 
     Runs are recorded in the Dagster instance of DAGSTER_HOME when there is one, so that `make up` shows them.
     """
@@ -93,6 +93,7 @@ def demo() -> None:
     )
     _clients(settings, book)
     _audit(settings, book)
+    _unbilled(settings)
     say(f"Files: {safe(settings.outputs_folder)}")
     say("[dim]Look around: make up · one amount: billing-pipeline explain --help[/dim]")
 
@@ -141,6 +142,18 @@ def _audit(settings: "Settings", book: "SampleBook") -> None:
     if not database_resource(settings).opened().run(lambda connection: runs_of(connection, AUDIT, last=1)):
         audited(force_report=False, dry_run=False, folder=book.audit_dir / BEFORE)
     print_audit(audited(force_report=False, dry_run=False))
+    messages.print()
+
+
+def _unbilled(settings: "Settings") -> None:
+    """What was worked and not invoiced: the sample's time logs, and the clients' hours of months not accepted."""
+    from datetime import datetime
+
+    from billing_pipeline.cli.unbilled_view import print_report
+    from billing_pipeline.cli.unbilling import look_at, source_of, terms_of
+
+    today = datetime.now(settings.zone).date()
+    print_report(look_at(source_of(settings, None, None), terms_of(settings, None), today))
     messages.print()
 
 

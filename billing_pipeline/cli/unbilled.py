@@ -13,16 +13,16 @@ from billing_pipeline.engine.errors import InputError
 
 def unbilled(
     time_logs: Annotated[
-        Path | None, typer.Option(help="Time logs, .csv or .parquet (with --contracts); default: the folder.")
+        Path | None, typer.Option(help="Time logs, .csv or .parquet (with --contracts); default: all there is.")
     ] = None,
     contracts: Annotated[
-        Path | None, typer.Option(help="Contract rules, .csv or .parquet (with --time-logs); default: the folder.")
+        Path | None, typer.Option(help="Contract rules, .csv or .parquet (with --time-logs); default: all there is.")
     ] = None,
     threshold: Annotated[
         str | None,
         typer.Option(
             metavar="DOLLARS",
-            help="Leakage of a project above this is an alert; default: 1500.00. Limits of single clients stay.",
+            help="Leakage above this is an alert (default: the profile's, 1500.00); clients keep their own.",
         ),
     ] = None,
     watch: Annotated[
@@ -36,8 +36,9 @@ def unbilled(
 ) -> None:
     """Show revenue that leaks: billable hours on time and materials that were logged and not invoiced, by project.
 
-    Without files the folder BILLING_UNBILLED_DIR is read (default: unbilled in the data folder): all of time_logs*.csv
-    and contracts*.csv, or .parquet. Logs that cannot be judged are quarantined, counted and named.
+    Without files everything is looked at that the pipeline looks at by itself: time_logs*.csv and contracts*.csv (or
+    .parquet) of the folder BILLING_UNBILLED_DIR, and support hours of managed-services clients that were not billed.
+    Logs that cannot be judged are quarantined, counted and named. Nobody is told of what is shown here.
 
     Exit code 0: no project is above its threshold. 3: there are alerts. 2: bad input, or HALT: a feed is missing or
     empty, and no figure is reported. --watch ends with 0.

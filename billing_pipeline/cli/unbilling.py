@@ -10,12 +10,18 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from billing_pipeline.assets.unbilled_feeds import feeds, fingerprint
+from billing_pipeline.build import database_resource
 from billing_pipeline.engine.cells import NumberForm, parse_numbers
 from billing_pipeline.engine.errors import InputError, Problem
 from billing_pipeline.engine.money import AMOUNT
+from billing_pipeline.engine.unbilled import judged_logs, typed_contracts, typed_logs
 from billing_pipeline.engine.unbilled.examining import Examined, examined
 from billing_pipeline.engine.unbilled.terms import UnbilledTerms
+from billing_pipeline.profile import load_profile
 from billing_pipeline.reports.unbilled import unbilled_document
+from billing_pipeline.resources.database import Database
+from billing_pipeline.resources.outputs import OutputFiles, output_files
 from billing_pipeline.resources.unbilled_folder import UnbilledFiles, UnbilledFolder
 from billing_pipeline.settings import Settings
 
@@ -26,14 +32,49 @@ _SHORTEST, _LONGEST = 0.1, 86_400.0  # seconds between two looks
 class Source(Protocol):
     """Where the feeds come from."""
 
-    def logs(self) -> pl.DataFrame:
-        """LOG_TEXTS; HaltError without a row."""
+    def read(self, today: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """LOGS and CONTRACTS. HaltError without a row of either, InputError for contracts that cannot be meant."""
 
-    def contracts(self) -> pl.DataFrame:
-        """CONTRACT_TEXTS; HaltError without a row."""
-
-    def fingerprint(self) -> str:
+    def fingerprint(self, today: date) -> str:
         """The same as long as nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TwoFiles:
+    """Two files that somebody names."""
+
+    files: UnbilledFiles
+
+    def read(self, today: date) -> tuple[pl.DataFrame, pl.DataFrame]:  # noqa: ARG002
+        """As Source.read."""
+        return typed_logs(self.files.logs()), typed_contracts(self.files.contracts())
+
+    def fingerprint(self, today: date) -> str:  # noqa: ARG002
+        """As Source.fingerprint."""
+        return self.files.fingerprint()
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Everything the pipeline looks at: the folder of the settings, and the time of managed-services clients."""
+
+    settings: Settings
+    outputs: OutputFiles
+    database: Database
+    honour_billable_flag: bool
+
+    def read(self, today: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """As Source.read."""
+        zone, flag = self.settings.timezone, self.honour_billable_flag
+        return feeds(self._folder, self.outputs, self.database, today, zone, honour_billable_flag=flag)
+
+    def fingerprint(self, today: date) -> str:
+        """As Source.fingerprint."""
+        return fingerprint(self._folder, self.outputs, self.database, today)
+
+    @property
+    def _folder(self) -> UnbilledFolder:
+        return UnbilledFolder(self.settings.unbilled_folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +87,19 @@ class Look:
 
 
 def source_of(settings: Settings, time_logs: Path | None, contracts: Path | None) -> Source:
-    """Both files that are named, else the folder of the settings. InputError when one is named without the other."""
+    """Both files that are named, else the installation. InputError when one is named without the other."""
     if time_logs is not None and contracts is not None:
-        return UnbilledFiles(time_logs, contracts)
+        return TwoFiles(UnbilledFiles(time_logs, contracts))
     if time_logs is None and contracts is None:
-        return UnbilledFolder(settings.unbilled_folder)
+        outputs = output_files(settings.storage_url or settings.outputs_folder, settings.data_dir.resolve())
+        flag = load_profile(settings.profile).clients.honour_billable_flag
+        return Installation(settings, outputs, database_resource(settings).opened(), flag)
     raise InputError("--time-logs and --contracts go together: give both files, or neither for the folder")
 
 
-def terms_of(settings: Settings, threshold: str | None) -> UnbilledTerms:  # noqa: ARG001
-    """The terms, with `threshold` (dollars as text) for the general one. InputError: no amount."""
-    terms = UnbilledTerms()
+def terms_of(settings: Settings, threshold: str | None) -> UnbilledTerms:
+    """The terms of the profile, with `threshold` (dollars as text) for the general one. InputError: no amount."""
+    terms = load_profile(settings.profile).unbilled
     if threshold is None:
         return terms
     value, problem = parse_numbers(pl.Series([threshold]), _DOLLARS).row(0)
@@ -67,7 +110,8 @@ def terms_of(settings: Settings, threshold: str | None) -> UnbilledTerms:  # noq
 
 def look_at(source: Source, terms: UnbilledTerms, today: date) -> Examined:
     """What is unbilled today. HaltError without one of the feeds, InputError for one that cannot be used."""
-    return examined(source.logs(), source.contracts(), today, terms)
+    logs, contracts = source.read(today)
+    return examined(judged_logs(logs, contracts), contracts, today, terms)
 
 
 def looks(source: Source, terms: UnbilledTerms, zone: ZoneInfo, seconds: float) -> Iterator[Look]:
@@ -79,7 +123,10 @@ def looks(source: Source, terms: UnbilledTerms, zone: ZoneInfo, seconds: float) 
     last, seen = Look(), None
     while True:
         now = datetime.now(zone)
-        state = (source.fingerprint(), now.date())  # before reading: a change that comes meanwhile is seen next time
+        state = (
+            source.fingerprint(now.date()),
+            now.date(),
+        )  # before reading: a change that comes meanwhile is seen next time
         if state == seen and not last.problems:
             last = replace(last, good_at=now)
         else:

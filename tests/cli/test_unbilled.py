@@ -23,9 +23,9 @@ import polars as pl
 import pytest
 
 from billing_pipeline.cli import unbilling
-from billing_pipeline.cli.unbilling import looks
+from billing_pipeline.cli.unbilling import TwoFiles, looks
 from billing_pipeline.engine.unbilled.terms import UnbilledTerms
-from billing_pipeline.resources.unbilled_folder import UnbilledFolder
+from billing_pipeline.resources.unbilled_folder import UnbilledFiles
 from tests.months import COMMAND, Said, command_line
 from tests.unbilled_feeds import ARRIVED, CONTRACT_TITLES, CONTRACTS, FIRST, LOG_TITLES, contracts, log, logs, write
 
@@ -228,31 +228,32 @@ def test_a_contract_that_stands_there_twice_is_named(folder: Path, run: Callable
 # The watch
 
 
+def two_files(folder: Path) -> TwoFiles:
+    return TwoFiles(UnbilledFiles(folder / "time_logs.csv", folder / "contracts.csv"))
+
+
 @dataclass
 class Feeds:
     """A source whose reading goes as it is told: an error is raised."""
 
-    files: UnbilledFolder
+    files: TwoFiles
     error: Exception | None = None
     reads: int = 0
 
-    def logs(self) -> pl.DataFrame:
+    def read(self, today: date) -> tuple[pl.DataFrame, pl.DataFrame]:
         self.reads += 1
         if self.error:
             raise self.error
-        return self.files.logs()
+        return self.files.read(today)
 
-    def contracts(self) -> pl.DataFrame:
-        return self.files.contracts()
-
-    def fingerprint(self) -> str:
-        return self.files.fingerprint()
+    def fingerprint(self, today: date) -> str:
+        return self.files.fingerprint(today)
 
 
 def test_a_look_that_fails_as_nobody_foresaw_keeps_the_last_good_figures_until_one_is_good_again(
     folder: Path,
 ) -> None:
-    feeds = Feeds(UnbilledFolder(folder))
+    feeds = Feeds(two_files(folder))
     told = looks(feeds, UnbilledTerms(), ZoneInfo("UTC"), 0)
     good = next(told)
     assert (good.problems, good.found is None, good.good_at is None) == ((), False, False)
@@ -274,7 +275,7 @@ def test_a_look_that_fails_as_nobody_foresaw_keeps_the_last_good_figures_until_o
 def test_another_day_is_another_look(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     days = iter([datetime(2026, 1, 31, 23, 59, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)])
     monkeypatch.setattr(unbilling, "datetime", SimpleNamespace(now=lambda _: next(days)))
-    told = looks(UnbilledFolder(folder), UnbilledTerms(), ZoneInfo("UTC"), 0)
+    told = looks(two_files(folder), UnbilledTerms(), ZoneInfo("UTC"), 0)
     found = [look.found for look in islice(told, 2)]
     assert [one.as_of for one in found if one] == [date(2026, 1, 31), date(2026, 2, 1)]
 
@@ -394,7 +395,7 @@ def test_the_watch_ends_with_other_signals_as_well(folder: Path, number: signal.
 def test_a_watch_that_begins_without_feeds_waits_for_them(folder: Path, tmp_path: Path) -> None:
     folder.rename(tmp_path / "later")
     with watching(folder) as watch:
-        told = watch.until("time logs are missing")
+        told = watch.until("there are no time logs")
         assert STALE not in told
         (tmp_path / "later").rename(folder)
         watch.until("$1,980.00")

@@ -1,4 +1,4 @@
-"""One look at unbilled work: from the texts of both feeds to every figure that is told of them.
+"""One look at unbilled work: from logs that are judged to every figure that is told of them.
 
 What belongs here: the order of the steps. What does not: any rule. Source: spec 2 of unbilled hours.
 """
@@ -11,11 +11,8 @@ import polars as pl
 from billing_pipeline.engine.unbilled import (
     balance,
     client_summary,
-    judged_logs,
     leaks,
     project_summary,
-    typed_contracts,
-    typed_logs,
 )
 from billing_pipeline.engine.unbilled.terms import UnbilledTerms
 
@@ -32,13 +29,7 @@ class Examined:
     clients: pl.DataFrame
 
 
-def examined(logs_texts: pl.DataFrame, contract_texts: pl.DataFrame, as_of: date, terms: UnbilledTerms) -> Examined:
-    """Judge the logs (LOG_TEXTS) by the contracts (CONTRACT_TEXTS). InputError: contracts that cannot be used."""
-    contracts = typed_contracts(contract_texts)
-    return found_in(judged_logs(typed_logs(logs_texts), contracts), contracts, as_of, terms)
-
-
-def found_in(judged: pl.DataFrame, contracts: pl.DataFrame, as_of: date, terms: UnbilledTerms) -> Examined:
+def examined(judged: pl.DataFrame, contracts: pl.DataFrame, as_of: date, terms: UnbilledTerms) -> Examined:
     """What there is in logs that are judged (JUDGED), of these CONTRACTS."""
     projects = project_summary(judged, as_of, terms)
     return Examined(
