@@ -67,16 +67,16 @@ def main() -> None:
 
 
 def make(folder: Path) -> None:
-    """Write the book, uncompressed, as an asset would hand it over in memory."""
+    """Write the book."""
     with told():
         random = np.random.default_rng(20260331)
-        _contracts(random).write_ipc(folder / "contracts.arrow")
-        _logs(random).write_ipc(folder / "logs.arrow")
+        _contracts(random).write_parquet(folder / "contracts.parquet")
+        _logs(random).write_parquet(folder / "logs.parquet")
 
 
 def judge(folder: Path) -> None:
     """Everything the engine does between typed logs and alerts."""
-    logs, contracts = (pl.read_ipc(folder / f"{name}.arrow") for name in ("logs", "contracts"))
+    logs, contracts = (pl.read_parquet(folder / f"{name}.parquet").rechunk() for name in ("logs", "contracts"))
     phases: dict[str, Any] = {}
     with told():
         with _timed(phases, "judging"):
@@ -168,7 +168,7 @@ def _logs(random: np.random.Generator) -> pl.DataFrame:
         expense_amount=pl.when(pl.col("cents") < 1500).then(pl.col("cents")).cast(AMOUNT),
         covered=pl.when(pl.col("share").is_between(0.5, 0.53)).then(pl.lit("prepaid hours")).otherwise(pl.lit("")),
         problem=pl.when(fault < 0.001).then(pl.lit("missing project"))
-        .when(fault > 0.995).then(pl.lit("hours not above zero")).otherwise(pl.lit("")),
+        .when(fault > 0.994).then(pl.lit("hours not above zero")).otherwise(pl.lit("")),
         file=pl.format("logs-{}.csv", pl.col("number") // 500_000),
         line=pl.col("number") % 500_000 + 2,
     )  # fmt: skip

@@ -29,6 +29,19 @@ from billing_pipeline.engine.unbilled.tables import (
 )
 
 _STATES = (BILLED, UNBILLED, EXCLUDED, QUARANTINED)
+_RULES: tuple[tuple[pl.Expr, str, str | None], ...] = (
+    # the first that applies to a log, its state, its reason; None: its own text, of column problem or covered
+    (pl.col("problem") != "", QUARANTINED, None),
+    (pl.col("known").is_null(), QUARANTINED, "unknown project"),
+    (pl.col("model").is_null(), QUARANTINED, "unknown billing model"),
+    (pl.col("model") == FIXED_PRICE, EXCLUDED, "fixed price"),
+    (pl.col("status") == WRITTEN_OFF, EXCLUDED, "written off"),
+    (pl.col("activity") == NON_BILLABLE, EXCLUDED, NOT_BILLABLE),
+    (pl.col("covered") != "", EXCLUDED, None),
+    (pl.col("status") == INVOICED, BILLED, ""),
+    (pl.col("rate").is_null() | (pl.col("rate") == 0), QUARANTINED, NO_RATE),
+    (pl.lit(value=True), UNBILLED, ""),
+)
 
 
 def judged_logs(logs: pl.DataFrame, contracts: pl.DataFrame) -> pl.DataFrame:
@@ -39,9 +52,20 @@ def judged_logs(logs: pl.DataFrame, contracts: pl.DataFrame) -> pl.DataFrame:
     of a project are the reader's to refuse; here they are an error of Polars, never a log counted twice.
     Source: spec 2.2 to 2.4, U3, U4, U5.
     """
-    terms = conform(contracts, CONTRACTS).select("project_id", "client", "rate", "model", known=pl.lit(value=True))
-    joined = conform(logs, LOGS).join(terms, on="project_id", how="left", validate="m:1", maintain_order="left")
-    return conform(joined.with_columns(_state().alias("state"), _reason().alias("reason"), amount=_amount()), JUDGED)
+    rows, terms = conform(logs, LOGS), conform(contracts, CONTRACTS)
+    # five million logs pass here: a contract is looked up once by its place, and a verdict is one byte
+    places = pl.int_range(terms.height, dtype=pl.UInt32, eager=True)
+    place = rows["project_id"].replace_strict(terms["project_id"], places, default=None, return_dtype=pl.UInt32)
+    known = terms.select("client", "rate", "model", known=pl.lit(value=True))
+    joined = rows.hstack(known.select(pl.all().gather(place)))
+    applies = (pl.when(when).then(pl.lit(number, pl.UInt8)) for number, (when, _, _) in enumerate(_RULES))
+    verdict = joined.select(pl.coalesce(*applies)).to_series()
+    states, reasons = (pl.Series(texts, dtype=pl.String) for texts in list(zip(*_RULES, strict=True))[1:])
+    own = pl.when(pl.col("problem") != "").then("problem").otherwise("covered")
+    told = joined.with_columns(
+        state=states.gather(verdict), reason=pl.coalesce(pl.lit(reasons.gather(verdict)), own), amount=_amount()
+    )
+    return conform(told, JUDGED)
 
 
 def balance(judged: pl.DataFrame) -> pl.DataFrame:
@@ -64,68 +88,7 @@ def balance(judged: pl.DataFrame) -> pl.DataFrame:
     return conform(pl.concat([summed, logged]), BALANCE)
 
 
-def _state() -> pl.Expr:
-    return (
-        pl.when((pl.col("problem") != "") | pl.col("model").is_null())
-        .then(pl.lit(QUARANTINED))
-        .when(_fixed_price() | _written_off() | _non_billable() | _covered())
-        .then(pl.lit(EXCLUDED))
-        .when(_invoiced())
-        .then(pl.lit(BILLED))
-        .when(_rate_missing())
-        .then(pl.lit(QUARANTINED))
-        .otherwise(pl.lit(UNBILLED))
-    )
-
-
-def _reason() -> pl.Expr:
-    """Why, in the order in which a biller has to put things right."""
-    return (
-        pl.when(pl.col("problem") != "")
-        .then("problem")
-        .when(pl.col("known").is_null())
-        .then(pl.lit("unknown project"))
-        .when(pl.col("model").is_null())
-        .then(pl.lit("unknown billing model"))
-        .when(_fixed_price())
-        .then(pl.lit("fixed price"))
-        .when(_written_off())
-        .then(pl.lit("written off"))
-        .when(_non_billable())
-        .then(pl.lit(NOT_BILLABLE))
-        .when(_covered())
-        .then("covered")
-        .when(_rate_missing() & ~_invoiced())
-        .then(pl.lit(NO_RATE))
-        .otherwise(pl.lit(""))
-    )
-
-
 def _amount() -> pl.Expr:
     charged = (pl.col("activity") == BILLABLE) & (pl.col("model") == TIME_AND_MATERIALS)
     worth = product_cents(pl.col("hours"), pl.col("rate"))
     return pl.when(charged & worth.is_not_null()).then(worth).otherwise(pl.lit(0).cast(AMOUNT))
-
-
-def _fixed_price() -> pl.Expr:
-    return pl.col("model") == FIXED_PRICE
-
-
-def _written_off() -> pl.Expr:
-    return pl.col("status") == WRITTEN_OFF
-
-
-def _non_billable() -> pl.Expr:
-    return pl.col("activity") == NON_BILLABLE
-
-
-def _covered() -> pl.Expr:
-    return pl.col("covered") != ""
-
-
-def _invoiced() -> pl.Expr:
-    return pl.col("status") == INVOICED
-
-
-def _rate_missing() -> pl.Expr:
-    return pl.col("rate").fill_null(0) == 0

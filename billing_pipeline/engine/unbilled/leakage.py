@@ -162,8 +162,7 @@ def _quarantine(quarantined: pl.DataFrame) -> pl.DataFrame:
         oldest="work_date",
         months=pl.col("work_date").dt.strftime("%Y-%m").fill_null(""),
         why=pl.format("{} ({})", "reason", place()),
-        finding_key=pl.Series([_log_key(*log) for log in logs.select("log_id", "reason", "file", "line").iter_rows()],
-                              dtype=pl.String),
+        finding_key=_log_keys(logs),
         category=pl.lit(QUARANTINE),
     )  # fmt: skip
     return told.select(*_FOUND, "client", "finding_key")
@@ -174,8 +173,8 @@ def _by_project(entries: pl.LazyFrame) -> pl.DataFrame:
 
     dollars: the sum of value; null when one is null. The owner is who has most of the hours, of equals the first.
     """
-    parts = (
-        entries.group_by("project_id", "employee_id", month=pl.col("work_date").dt.month_start())
+    by_person = (
+        entries.group_by("project_id", owner="employee_id")
         .agg(
             pl.col("hours").sum(),
             dollars=pl.col("value").sum(),
@@ -183,29 +182,22 @@ def _by_project(entries: pl.LazyFrame) -> pl.DataFrame:
             entries=pl.len(),
             oldest=pl.col("work_date").min(),
         )
-        .collect()
+        .collect(engine="streaming")
     )
-    summed = parts.group_by("project_id").agg(
+    dollars = pl.when(pl.col("valued").sum() == pl.col("entries").sum()).then(pl.col("dollars").sum())
+    ranked = by_person.sort(pl.col("owner") == "", "hours", "owner", descending=[False, True, False])
+    summed = ranked.group_by("project_id", maintain_order=True).agg(
+        pl.col("owner").first(),
         pl.col("hours").sum().cast(HOURS),
-        pl.when(pl.col("valued").sum() == pl.col("entries").sum())
-        .then(pl.col("dollars").sum().cast(AMOUNT))
-        .alias("dollars"),
+        dollars.cast(AMOUNT).alias("dollars"),
         pl.col("entries").sum().cast(pl.Int64),
         pl.col("oldest").min(),
-    )
-    by_person = parts.group_by("project_id", owner="employee_id").agg(pl.col("hours").sum())
-    nobody = pl.col("owner") == ""
-    owners = by_person.sort(nobody, "hours", "owner", descending=[False, True, False]).unique(
-        "project_id", keep="first", maintain_order=True
-    )
-    months = (
-        parts.select("project_id", "month")
-        .unique()
-        .sort("month")
-        .group_by("project_id")
-        .agg(months=pl.col("month").dt.strftime("%Y-%m").drop_nulls().str.join(", "))
-    )
-    return summed.join(owners.select("project_id", "owner"), on="project_id").join(months, on="project_id")
+    )  # fmt: skip
+    months = entries.select("project_id", month=pl.col("work_date").dt.month_start()).unique().drop_nulls()
+    listed = months.collect(engine="streaming").sort("month").group_by("project_id", maintain_order=True).agg(
+        months=pl.col("month").dt.strftime("%Y-%m").str.join(", ")
+    )  # fmt: skip
+    return summed.join(listed, on="project_id", how="left").with_columns(pl.col("months").fill_null(""))
 
 
 def _found(summed: pl.DataFrame, kind: str, why: pl.Expr) -> pl.DataFrame:
@@ -213,19 +205,21 @@ def _found(summed: pl.DataFrame, kind: str, why: pl.Expr) -> pl.DataFrame:
 
 
 def _with_project_keys(found: pl.DataFrame) -> pl.DataFrame:
-    named = found.select("category", "project_id").iter_rows()
-    keys = pl.Series("finding_key", [_key("|".join(parts)) for parts in named], dtype=pl.String)
+    keys = _keys(found.select(pl.format("{}|{}", "category", "project_id")).to_series())
     return found.with_columns(keys, pl.col("client").fill_null("")).select(*_FOUND, "client", "finding_key")
 
 
-def _log_key(log_id: str, reason: str, file: str, line: int) -> str:
+def _log_keys(logs: pl.DataFrame) -> pl.Series:
     """A log without an id of its own is known by its place."""
-    shared = log_id == "" or reason == DUPLICATE_LOG
-    return _key(f"{QUARANTINE}|{log_id}|{file}|{line}" if shared else f"{QUARANTINE}|{log_id}|{reason}")
+    shared = (pl.col("log_id") == "") | (pl.col("reason") == DUPLICATE_LOG)
+    by_place = pl.format(QUARANTINE + "|{}|{}|{}", "log_id", "file", pl.col("line").cast(pl.String).fill_null(""))
+    by_name = pl.format(QUARANTINE + "|{}|{}", "log_id", "reason")
+    return _keys(logs.select(pl.when(shared).then(by_place).otherwise(by_name)).to_series())
 
 
-def _key(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:20]
+def _keys(texts: pl.Series) -> pl.Series:
+    """The first 20 hex digits of SHA-256: a name must not change with a release of Polars, as its own hashes do."""
+    return pl.Series("finding_key", [sha256(text.encode()).hexdigest()[:20] for text in texts], dtype=pl.String)
 
 
 def _finished(found: pl.DataFrame, as_of: date, terms: UnbilledTerms) -> pl.DataFrame:
