@@ -25,6 +25,7 @@ from billing_pipeline.engine.unbilled.tables import (
     TIME_LEAKAGE,
     UNBILLED,
 )
+from billing_pipeline.resources.unbilled_folder import HALT
 
 TITLE = "Immediate Action Required Leakage Report"
 _FAR = 2  # times its threshold, from where on an alert is red
@@ -72,24 +73,24 @@ def _print(parts: Iterable[RenderableType]) -> None:
 
 
 def _looked(look: Look) -> Iterator[RenderableType]:
-    """The figures of a look; after one that went wrong the last good ones, marked stale, and beneath what is wrong.
+    """The figures of a look; after one that went wrong the last good ones, marked stale, with what is wrong.
 
-    The mark stands first: a low terminal cuts off what stands last.
+    What is wrong stands above them: a low terminal cuts off what stands last.
     """
     good = f"{look.good_at:%H:%M:%S}" if look.good_at else ""
+    yield from map(_problem, look.problems)
     if look.problems and good:
-        yield _line(f"[bold black on yellow] STALE [/bold black on yellow] since {good}: these figures are of then")
+        yield _line(f"[bold black on yellow] STALE [/bold black on yellow] since {good}: the figures below are of then")
     if look.found is not None:
         yield from _report(look.found)
-    yield from map(_problem, look.problems)
     if not look.problems:
         yield _line(f"[dim]looked at {good}; Ctrl-C ends[/dim]")
 
 
 def _problem(problem: str) -> Text:
-    kind, separator, rest = problem.partition("HALT: ")
-    if separator and not kind:
-        return _line(f"[bold white on red] HALT [/bold white on red] [bold red]{safe(rest)}[/bold red]")
+    if problem.startswith(HALT):
+        said = safe(problem.removeprefix(HALT))
+        return _line(f"[bold white on red] {HALT.strip(': ')} [/bold white on red] [bold red]{said}[/bold red]")
     return _line(f"[bold red]error[/bold red] {safe(problem)}")
 
 

@@ -20,6 +20,7 @@ from billing_pipeline.engine.unbilled.tables import CONTRACT_TEXTS, LOG_TEXTS
 from billing_pipeline.engine.usage.structure import check_structure
 from billing_pipeline.resources.files import read_whole, sha256_of
 
+HALT = "HALT: "  # begins what a HaltError says
 _NOT_READ = (".xlsx", ".xls", ".ods", ".tsv")  # tables whose rows would be missing without anybody noticing
 _TEXTS = (pl.String, pl.Boolean, pl.Date, pl.Datetime, pl.Null, pl.Categorical, pl.Enum)
 
@@ -43,7 +44,7 @@ class _Feed:
         return f"{self.stem}*.csv or {self.stem}*.parquet"
 
     def halt(self, message: str) -> HaltError:
-        return HaltError(f"HALT: {self.name} {message}; no figure is reported from missing data")
+        return HaltError(f"{HALT}{self.name} {message}; no figure is reported from missing data")
 
 
 _LOGS = _Feed(
