@@ -1,7 +1,8 @@
 """What `doctor` looks at: settings, folders, the rules workbook, the months and their published files.
 
 What belongs here: looking, without changing anything, and saying what to do. What does not: printing (`doctor`), the
-database (`state`), Dagster (`running`), managed services (`client_health`), the audit (`audit_health`).
+database (`state`), Dagster (`running`), managed services (`client_health`), the audit (`audit_health`),
+unbilled hours (`unbilled_health`).
 """
 
 import difflib
@@ -23,6 +24,7 @@ from billing_pipeline.cli.client_health import client_findings
 from billing_pipeline.cli.findings import ATTENTION, FINE, NOTE, Finding, listed
 from billing_pipeline.cli.running import dagster
 from billing_pipeline.cli.state import stored
+from billing_pipeline.cli.unbilled_health import unbilled_findings
 from billing_pipeline.engine.errors import InputError, printable
 from billing_pipeline.engine.period import Period
 from billing_pipeline.engine.rules import check
@@ -87,6 +89,7 @@ def findings(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
         *_drafts(outputs, told_of),
         *client_findings(settings, outputs, now),
         *audit_findings(settings, now),
+        *unbilled_findings(settings, outputs, now),
     ]
 
 

@@ -1,13 +1,17 @@
 """Unbilled hours in an installation: findings live, people are told once, missing data halts and changes nothing."""
 
+from datetime import timedelta
 from functools import partial
 
 import polars as pl
 import pytest
 
+from billing_pipeline.cli.unbilled_health import unbilled_findings
 from billing_pipeline.resources.database.finding_tables import finding_events, finding_runs, findings
 from billing_pipeline.resources.findings import dispose
+from billing_pipeline.resources.outputs import output_files
 from billing_pipeline.resources.unbilled_folder import HaltError
+from billing_pipeline.settings import load_settings
 from tests.unbilled_office import UnbilledOffice, log, the_office
 
 __all__ = ["the_office"]
@@ -93,6 +97,25 @@ def test_a_missing_or_empty_feed_halts_keeps_the_figures_and_marks_them_stale(of
     assert office.published()["stale"]["since"] == "2026-02-10T09:05:00+00:00"  # since it was halted first
     assert office.stored(findings) == known
     assert office.look(*EXAMPLE)["stale"] is None
+
+
+def test_the_doctor_says_how_fresh_the_figures_are_and_why_not(office: UnbilledOffice) -> None:
+    def told(hours: float = 0) -> list[tuple[str, str]]:
+        outputs = output_files(office.outputs, office.data)
+        found = unbilled_findings(load_settings(), outputs, office.now + timedelta(hours=hours))
+        return [(one.state, one.found) for one in found]
+
+    assert told() == []
+    office.write(*EXAMPLE)
+    assert [state for state, _ in told()] == ["note"]
+    office.look()
+    assert told(1) == [("fine", "3480.00 not invoiced, 1 alerts, 1 hour ago")]
+    assert [state for state, _ in told(30)] == ["attention"]
+    (office.feeds / "time_logs.csv").unlink()
+    with pytest.raises(HaltError):
+        office.look()
+    ((state, found),) = told()
+    assert (state, "HALT: time logs are missing" in found) == ("attention", True)
 
 
 def test_an_installation_without_any_time_halts(office: UnbilledOffice) -> None:
