@@ -77,7 +77,7 @@ LINES = st.lists(
 
 
 @given(LINES, LINES)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_neither_the_order_of_rows_nor_a_snapshot_against_itself_makes_a_change(
     before: list[Line], after: list[Line]
 ) -> None:
@@ -87,7 +87,7 @@ def test_neither_the_order_of_rows_nor_a_snapshot_against_itself_makes_a_change(
 
 
 @given(LINES, LINES)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_the_way_back_changes_the_same_cells(before: list[Line], after: list[Line]) -> None:
     there, back = differences(before, after), differences(after, before)
     assert [one[:4] for one in there] == [(row, column, new, old) for row, column, old, new, _ in back]

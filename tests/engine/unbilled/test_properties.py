@@ -51,7 +51,7 @@ _CONTRACTS = st.tuples(
         for name in "ABC"
     )
 )
-_SMALL = settings(max_examples=25, deadline=None)
+_SMALL = settings(max_examples=25)
 
 
 def exact(row: dict[str, Any], rule: dict[str, Any] | None) -> Decimal:
