@@ -71,12 +71,14 @@ def make(folder: Path) -> None:
     with told():
         random = np.random.default_rng(20260331)
         _contracts(random).write_parquet(folder / "contracts.parquet")
-        _logs(random).write_parquet(folder / "logs.parquet")
+        _logs(random).write_parquet(
+            folder / "logs.parquet", row_group_size=LOG_COUNT
+        )  # one chunk, as typed_logs leaves it
 
 
 def judge(folder: Path) -> None:
     """Everything the engine does between typed logs and alerts."""
-    logs, contracts = (pl.read_parquet(folder / f"{name}.parquet").rechunk() for name in ("logs", "contracts"))
+    logs, contracts = (pl.read_parquet(folder / f"{name}.parquet") for name in ("logs", "contracts"))
     phases: dict[str, Any] = {}
     with told():
         with _timed(phases, "judging"):

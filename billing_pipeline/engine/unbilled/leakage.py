@@ -196,7 +196,7 @@ def _by_project(entries: pl.LazyFrame) -> pl.DataFrame:
         .group_by("project_id", maintain_order=True)
         .agg("months")
     )
-    joined = summed.join(listed, on="project_id", how="left").collect()
+    joined = summed.join(listed, on="project_id", how="left").collect(engine="streaming")
     return joined.with_columns(pl.col("months").list.join(", ").fill_null(""))
 
 
