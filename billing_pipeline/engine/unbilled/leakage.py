@@ -152,7 +152,7 @@ def _time_too_old(unbilled: pl.LazyFrame, as_of: date, terms: UnbilledTerms) -> 
 
 def _quarantine(quarantined: pl.DataFrame) -> pl.DataFrame:
     """Each log that nobody can judge, with who can put it right. Source: U3."""
-    logs = quarantined.with_columns(pl.col("log_id").fill_null(""))
+    logs = quarantined.with_columns(pl.col("log_id", "file").fill_null(""))
     told = logs.with_columns(
         pl.col("project_id", "client").fill_null(""),
         pl.col("hours").fill_null(0).cast(HOURS),
@@ -161,7 +161,7 @@ def _quarantine(quarantined: pl.DataFrame) -> pl.DataFrame:
         dollars=pl.when(pl.col("amount") > 0).then("amount"),
         oldest="work_date",
         months=pl.col("work_date").dt.strftime("%Y-%m").fill_null(""),
-        why=pl.format("{} ({})", "reason", place()),
+        why=pl.format("{}{}", "reason", place()),
         finding_key=_log_keys(logs),
         category=pl.lit(QUARANTINE),
     )  # fmt: skip
