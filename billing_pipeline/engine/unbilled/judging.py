@@ -57,15 +57,13 @@ def judged_logs(logs: pl.DataFrame, contracts: pl.DataFrame) -> pl.DataFrame:
     places = pl.int_range(terms.height, dtype=pl.UInt32, eager=True)
     place = rows["project_id"].replace_strict(terms["project_id"], places, default=None, return_dtype=pl.UInt32)
     known = terms.select("client", "rate", "model", known=pl.lit(value=True))
-    joined = rows.hstack(known.select(pl.all().gather(place)))
+    joined = rows.hstack(known.select(pl.all().gather(place))).with_columns(amount=_amount())
     applies = (pl.when(when).then(pl.lit(number, pl.UInt8)) for number, (when, _, _) in enumerate(_RULES))
     verdict = joined.select(pl.coalesce(*applies)).to_series()
     states, reasons = (pl.Series(texts, dtype=pl.String) for texts in list(zip(*_RULES, strict=True))[1:])
-    own = pl.when(pl.col("problem") != "").then("problem").otherwise("covered")
-    told = joined.with_columns(
-        state=states.gather(verdict), reason=pl.coalesce(pl.lit(reasons.gather(verdict)), own), amount=_amount()
-    )
-    return conform(told, JUDGED)
+    reason = reasons.gather(verdict)
+    own = pl.when(pl.col("problem") != "").then("problem").when(pl.lit(reason.is_null())).then("covered")
+    return conform(joined.with_columns(state=states.gather(verdict), reason=own.otherwise(pl.lit(reason))), JUDGED)
 
 
 def balance(judged: pl.DataFrame) -> pl.DataFrame:
@@ -90,5 +88,5 @@ def balance(judged: pl.DataFrame) -> pl.DataFrame:
 
 def _amount() -> pl.Expr:
     charged = (pl.col("activity") == BILLABLE) & (pl.col("model") == TIME_AND_MATERIALS)
-    worth = product_cents(pl.col("hours"), pl.col("rate"))
-    return pl.when(charged & worth.is_not_null()).then(worth).otherwise(pl.lit(0).cast(AMOUNT))
+    worth = product_cents(pl.col("hours"), pl.when(charged).then("rate"))
+    return worth.fill_null(pl.lit(0).cast(AMOUNT))

@@ -152,7 +152,7 @@ def _time_too_old(unbilled: pl.LazyFrame, as_of: date, terms: UnbilledTerms) -> 
 
 def _quarantine(quarantined: pl.DataFrame) -> pl.DataFrame:
     """Each log that nobody can judge, with who can put it right. Source: U3."""
-    logs = quarantined.with_columns(pl.col("log_id").fill_null(""))
+    logs = quarantined.with_columns(pl.col("log_id", "file").fill_null(""))
     told = logs.with_columns(
         pl.col("project_id", "client").fill_null(""),
         pl.col("hours").fill_null(0).cast(HOURS),
@@ -161,7 +161,7 @@ def _quarantine(quarantined: pl.DataFrame) -> pl.DataFrame:
         dollars=pl.when(pl.col("amount") > 0).then("amount"),
         oldest="work_date",
         months=pl.col("work_date").dt.strftime("%Y-%m").fill_null(""),
-        why=pl.format("{} ({})", "reason", place()),
+        why=pl.format("{}{}", "reason", place()),
         finding_key=_log_keys(logs),
         category=pl.lit(QUARANTINE),
     )  # fmt: skip
@@ -173,31 +173,31 @@ def _by_project(entries: pl.LazyFrame) -> pl.DataFrame:
 
     dollars: the sum of value; null when one is null. The owner is who has most of the hours, of equals the first.
     """
-    by_person = (
-        entries.group_by("project_id", owner="employee_id")
-        .agg(
-            pl.col("hours").sum(),
-            dollars=pl.col("value").sum(),
-            valued=pl.col("value").count(),
-            entries=pl.len(),
-            oldest=pl.col("work_date").min(),
-        )
-        .collect(engine="streaming")
+    rows = entries.select("project_id", "employee_id", "hours", "work_date", "value").collect().lazy()
+    by_person = rows.group_by("project_id", owner="employee_id").agg(
+        pl.col("hours").sum(),
+        dollars=pl.col("value").sum(),
+        valued=pl.col("value").count(),
+        entries=pl.len(),
+        oldest=pl.col("work_date").min(),
     )
+    rank = (pl.col("owner") == "", "hours", "owner")
     dollars = pl.when(pl.col("valued").sum() == pl.col("entries").sum()).then(pl.col("dollars").sum())
-    ranked = by_person.sort(pl.col("owner") == "", "hours", "owner", descending=[False, True, False])
-    summed = ranked.group_by("project_id", maintain_order=True).agg(
-        pl.col("owner").first(),
+    summed = by_person.group_by("project_id").agg(
+        pl.col("owner").sort_by(*rank, descending=[False, True, False]).first(),
         pl.col("hours").sum().cast(HOURS),
         dollars.cast(AMOUNT).alias("dollars"),
         pl.col("entries").sum().cast(pl.Int64),
         pl.col("oldest").min(),
-    )  # fmt: skip
-    months = entries.select("project_id", month=pl.col("work_date").dt.month_start()).unique().drop_nulls()
-    listed = months.collect(engine="streaming").sort("month").group_by("project_id", maintain_order=True).agg(
-        months=pl.col("month").dt.strftime("%Y-%m").str.join(", ")
-    )  # fmt: skip
-    return summed.join(listed, on="project_id", how="left").with_columns(pl.col("months").fill_null(""))
+    )
+    months = rows.select("project_id", months=pl.col("work_date").dt.month_start()).unique().drop_nulls().sort("months")
+    listed = (
+        months.with_columns(pl.col("months").dt.strftime("%Y-%m"))
+        .group_by("project_id", maintain_order=True)
+        .agg("months")
+    )
+    joined = summed.join(listed, on="project_id", how="left").collect(engine="streaming")
+    return joined.with_columns(pl.col("months").list.join(", ").fill_null(""))
 
 
 def _found(summed: pl.DataFrame, kind: str, why: pl.Expr) -> pl.DataFrame:

@@ -34,5 +34,6 @@ def how_old(as_of: date) -> pl.Expr:
 
 
 def place() -> pl.Expr:
-    """`logs.csv, line 7`, of columns file and line."""
-    return pl.format("{}, line {}", "file", "line").fill_null(pl.col("file"))
+    """` (logs.csv, line 7)`, of columns file and line; nothing where a log did not come from a file."""
+    known = pl.format(" ({}, line {})", "file", "line").fill_null(pl.format(" ({})", "file"))
+    return pl.when(pl.col("file") == "").then(pl.lit("")).otherwise(known)

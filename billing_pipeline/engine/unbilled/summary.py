@@ -23,7 +23,7 @@ def project_summary(judged: pl.DataFrame, as_of: date, terms: UnbilledTerms) -> 
     Strictly above its client's threshold, or older than its client's days where it has such a limit, it is an alert.
     Source: spec 2.7, U8, U10.
     """
-    unbilled = conform(judged, JUDGED).filter(pl.col("state") == UNBILLED)
+    unbilled = conform(judged, JUDGED).lazy().filter(pl.col("state") == UNBILLED)
     age = pl.col("age")
     ranges = {
         "days_0_30": age <= 30,
@@ -40,10 +40,12 @@ def project_summary(judged: pl.DataFrame, as_of: date, terms: UnbilledTerms) -> 
         pl.len().cast(pl.Int64).alias("entries"),
         pl.col("hours").sum().cast(HOURS),
         pl.col("amount").sum().cast(AMOUNT),
-        *(pl.col("amount").filter(within).sum().cast(AMOUNT).alias(name) for name, within in ranges.items()),
+        *(pl.when(within).then("amount").sum().cast(AMOUNT).alias(name) for name, within in ranges.items()),
         pl.col("work_date").min().alias("oldest"),
     )
-    limited = summed.with_columns(age_days=age_days(pl.col("oldest"), as_of), threshold=threshold(terms))
+    limited = summed.collect(engine="streaming").with_columns(
+        age_days=age_days(pl.col("oldest"), as_of), threshold=threshold(terms)
+    )
     old = (pl.col("age_days") > days_limit(terms)).fill_null(value=False)
     alert = (pl.col("amount") > pl.col("threshold")) | old
     return _largest_first(conform(limited.with_columns(alert=alert), PROJECTS), "project_id")

@@ -39,11 +39,8 @@ CONTRACT_TEXTS: Schema = {  # a contract as it was read
 BILLABLE, NON_BILLABLE = "Billable", "Non-Billable"
 LOGGED, INVOICED, WRITTEN_OFF = "Logged", "Invoiced", "Written-Off"
 TIME_AND_MATERIALS, FIXED_PRICE = "T&M", "Fixed-Price"
-DUPLICATE_LOG, NO_RATE, NOT_BILLABLE = (
-    "duplicate Log_ID",
-    "rate missing",
-    "non-billable work",
-)  # reasons that rules ask for
+# Reasons of a log that rules ask for.
+DUPLICATE_LOG, NO_RATE, NOT_BILLABLE = "duplicate Log_ID", "rate missing", "non-billable work"
 
 LOGS: Schema = {  # a time log; key: log_id, where problem is ""
     "log_id": pl.String,

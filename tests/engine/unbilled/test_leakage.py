@@ -164,6 +164,15 @@ def test_a_quarantined_log_has_reason_owner_age_and_place() -> None:  # U3
     assert {name: row[name] for name in wanted} == wanted
 
 
+@pytest.mark.parametrize(
+    ("file", "line", "why"), [("a.csv", None, "no Log_ID (a.csv)"), (None, 2, "no Log_ID"), ("", None, "no Log_ID")]
+)
+def test_a_log_without_a_place_is_told_all_the_same(file: str | None, line: int | None, why: str) -> None:
+    row = of_kind(QUARANTINE, logs(log(None, file=file, line=line)))
+    key = sha256(f"QUARANTINE||{file or ''}|{line or ''}".encode()).hexdigest()[:20]
+    assert (row["why"], row["finding_key"]) == (why, key)
+
+
 def test_a_quarantined_log_is_worth_what_is_known_and_above_zero() -> None:
     rows = log("1", hours="2", status="?"), log("2", hours="-2"), log("3", hours="?"), log(None, hours="20")
     leaked = found(logs(*rows))
