@@ -150,6 +150,15 @@ def test_a_finding_is_aged_and_tied_to_its_months_and_to_who_worked_most() -> No
                     "client": "Acme", "log_id": ""}  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("hours", "owner"),
+    [({"A": "1", "B": "3", "": "9"}, "B"), ({"A": "3", "B": "1"}, "A"), ({"B": "2", "A": "2"}, "A"), ({"": "1"}, "")],
+)
+def test_the_owner_has_most_of_the_hours_and_a_name_if_anybody_has(hours: dict[str, str], owner: str) -> None:
+    rows = [log(f"L{person}", hours=worked, employee_id=person) for person, worked in hours.items()]
+    assert of_kind(TIME_LEAKAGE, logs(*rows))["owner"] == owner
+
+
 def test_work_still_to_come_is_of_age_zero_and_without_a_date_of_none() -> None:
     given = found(logs(log("1", work_date="2026-03-01"), log("2", "P2")), contract("P1"), contract("P2", "99"))
     assert given.select("age_days", "oldest", "months").rows() == [(0, date(2026, 3, 1), "2026-03"), (None, None, "")]
