@@ -4,6 +4,8 @@ PYTHON ?= python3
 PORT ?= 3000
 POSTGRES ?=
 ARGS ?=
+# one more than there are cores: the end-to-end tests mostly wait for the daemon they started
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -28,10 +30,10 @@ up: setup  ## the product on http://localhost:3000: pages, sensors, schedules (P
 	@exec $(BIN)/billing-pipeline up --port $(PORT) $(if $(POSTGRES),--postgres) $(ARGS)
 
 test: setup  ## all tests but the slow ones, on all cores (ARGS="-k money" for some)
-	@$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 test-all: setup  ## all tests, the long versions too: kills, restarts, full disks (half an hour)
-	@$(BIN)/pytest --numprocesses auto --dist worksteal -m "slow or not slow" $(ARGS)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m "slow or not slow" $(ARGS)
 
 lint: setup  ## format, lint, types and the direction of imports
 	@$(BIN)/ruff format --check .

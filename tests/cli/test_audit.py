@@ -8,7 +8,8 @@ from tests.smartsheet_api import TOKEN
 
 __all__ = ["office", "online"]
 DOCUMENT = {
-    "run_id", "at", "status", "risk", "coverage", "new", "ongoing", "resolved", "reopened", "dollars", "findings",
+    "run_id", "at", "status", "risk", "coverage", "changes", "new", "ongoing", "resolved", "reopened", "dollars",
+    "findings",
     "dry_run", "files",
 }  # fmt: skip
 
@@ -25,7 +26,8 @@ def test_the_document_says_what_was_found_and_where_it_is(office: AuditOffice) -
     document = office.audit(code=0)
     assert set(document) == DOCUMENT
     assert document["coverage"] == {"sheets": 1, "rows": 2, "cells": 4, "not_verified": 0, "problems": []}
-    assert document["files"] == [str(office.outputs / "audit" / "audit_summary.json")]
+    names = ("audit_summary.json", "Billing_Audit_2026-01-07.xlsx")
+    assert document["files"] == [str(office.outputs / "audit" / name) for name in names]
 
 
 def test_people_read_the_findings_and_the_coverage(office: AuditOffice) -> None:
