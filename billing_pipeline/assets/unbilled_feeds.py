@@ -11,6 +11,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from billing_pipeline.assets.client_billing import inputs_sha256
+from billing_pipeline.engine.errors import InputError, Problem
 from billing_pipeline.engine.managed_services import pulled
 from billing_pipeline.engine.managed_services.entries import dated_entries
 from billing_pipeline.engine.period import Period
@@ -40,7 +41,7 @@ def feeds(
     """LOGS and CONTRACTS of the folder, where there is one, and of the clients, where time was pulled for them.
 
     HaltError without either, or when a feed of the folder is missing or empty: no figure is told from missing data.
-    InputError: contracts that cannot be meant.
+    InputError: contracts that cannot be meant, a project that both have.
     """
     parts = []
     if folder.path.is_dir():
@@ -50,8 +51,12 @@ def feeds(
         parts.append(clients)
     if not parts:
         raise HaltError(f"HALT: there are no time logs: {folder.path} is no folder, and no time of clients was pulled")
-    logs, contracts = zip(*parts, strict=True)
-    return conform(pl.concat(logs), LOGS), conform(pl.concat(contracts), CONTRACTS)
+    logs, contracts = (pl.concat(frames) for frames in zip(*parts, strict=True))
+    twice = contracts.filter(pl.col("project_id").is_duplicated())["project_id"].unique().sort()
+    if not twice.is_empty():
+        said = "is a project of the folder and the number of a client's month as well; call it otherwise"
+        raise InputError([Problem(said, file=str(folder.path), value=project) for project in twice])
+    return conform(logs, LOGS), conform(contracts, CONTRACTS)
 
 
 def fingerprint(folder: UnbilledFolder, outputs: OutputFiles, database: Database, today: date) -> str:

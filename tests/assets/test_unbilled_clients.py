@@ -9,6 +9,7 @@ import pytest
 from billing_pipeline.assets import unbilled
 from billing_pipeline.build import resources_from
 from billing_pipeline.cli.closing import progress_bar, run_job
+from billing_pipeline.engine.errors import InputError
 from billing_pipeline.settings import load_settings
 from tests.client_office import GOLD, Office, company, entry, office
 
@@ -67,3 +68,16 @@ def test_time_of_a_client_without_a_plan_is_a_finding_not_a_zero(office: Office)
     office.listing("time_entries", entry(1, "2026-06-10T12:00:00Z", account="C"))
     office.bill("2026-06", code=3)
     assert [one["category"] for one in look(office)["findings"]] == ["RATE_MISSING"]
+
+
+def test_a_project_of_the_folder_may_not_be_called_like_an_invoice(office: Office) -> None:
+    office.listing("time_entries", entry(1, "2026-06-10T12:00:00Z"))
+    office.bill("2026-06")
+    folder = office.data / "unbilled"
+    folder.mkdir()
+    (folder / "time_logs.csv").write_text(
+        "Log_ID,Project_ID,Hours,Activity_Type,Invoicing_Status\n1,A-202606,1,Billable,Logged\n"
+    )
+    (folder / "contracts.csv").write_text("Project_ID,Client_Rate_per_Hour,Billing_Model\nA-202606,5,T&M\n")
+    with pytest.raises(InputError, match="A-202606"):
+        look(office)

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class ClientLimit:
-    """The limits of one client; None leaves the general one."""
+    """The limits of one client."""
 
-    threshold: Decimal | None = None
-    days: int | None = None  # unbilled work older than this is told, whatever it is worth
+    threshold: Decimal | None = None  # None: the general one
+    days: int | None = None  # unbilled work older than this is told, whatever it is worth; None: age alone is not told
 
 
 @dataclass(frozen=True, slots=True)
