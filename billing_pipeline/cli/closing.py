@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -117,18 +118,28 @@ def run_job(
     tags: Mapping[str, str] | None = None,
 ) -> None:
     """Materialise a job's assets in this process, a step of the bar for each of its steps."""
-    job = build_defs(resources).resolve_job_def(job_name)
+    job = _job(job_name)
     task = progress.add_task(title, total=len(job.nodes), step="starting")
 
     @dg.success_hook(name="progress")
     def step_done(context: dg.HookContext) -> None:
         progress.update(task, advance=1, step=context.op.name.split("__")[-1].replace("_", " "))
 
-    with dagster_instance() as instance:
+    with dagster_instance(resources["outputs"].state_dir) as instance:
         job.with_hooks({step_done}).execute_in_process(
-            partition_key=partition, instance=instance, run_config=_QUIET, tags=dict(tags or {})
+            partition_key=partition,
+            instance=instance,
+            run_config=_QUIET,
+            tags=dict(tags or {}),
+            resources=resources,
         )
     progress.update(task, step="done")
+
+
+@cache
+def _job(name: str) -> dg.JobDefinition:
+    """A job of the pipeline; its resources are given when it runs. Made once: a backfill runs it month by month."""
+    return build_defs().resolve_job_def(name)
 
 
 @contextmanager
@@ -151,13 +162,22 @@ def _failed_checks(sets: OutputFiles, checks: Iterable[str]) -> list[str]:
 
 
 @contextmanager
-def dagster_instance() -> Iterator[dg.DagsterInstance]:
-    """The instance of DAGSTER_HOME, so that the run shows in its pages, or one that is forgotten."""
+def dagster_instance(state_dir: str) -> Iterator[dg.DagsterInstance]:
+    """The instance of DAGSTER_HOME, so that the run shows in its pages, or one that is forgotten with the process."""
     home = os.environ.get("DAGSTER_HOME", "")
     if home and not Path(home).is_dir():
         raise InputError(f"DAGSTER_HOME is {home!r}, which is not a folder; create it or unset the variable")
-    with dg.DagsterInstance.get() if home else dg.DagsterInstance.ephemeral() as instance:
+    if not home:
+        yield _forgotten(state_dir)
+        return
+    with dg.DagsterInstance.get() as instance:
         yield instance
+
+
+@lru_cache(maxsize=1)
+def _forgotten(state_dir: str) -> dg.DagsterInstance:  # noqa: ARG001  # runs of another installation are not its history
+    """One for the runs of a process over one installation: making its tables takes as long as a small run."""
+    return dg.DagsterInstance.ephemeral()
 
 
 def progress_bar() -> Progress:
