@@ -5,7 +5,6 @@ which column is which (audit_sheets), what a cell means (the engine). Source: sp
 """
 
 import hashlib
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,9 +15,9 @@ import polars as pl
 from billing_pipeline.engine.audit.tables import RATES, REVISIONS
 from billing_pipeline.engine.cells import PRICE, parse_numbers
 from billing_pipeline.engine.errors import InputError, Problem
-from billing_pipeline.engine.usage.structure import check_structure
 from billing_pipeline.resources.audit_sheets import SheetRead, SourceRow, instant, matched, sheet_read, title_key
 from billing_pipeline.resources.files import read_whole
+from billing_pipeline.resources.text_tables import csv_table
 
 _ROW_ID, _MODIFIED_AT, _MODIFIED_BY = "ROW_ID", "MODIFIED_AT", "MODIFIED_BY"
 _HISTORY = ("ROW_ID", "COLUMN", "AT", "VALUE", "BY")
@@ -133,19 +132,8 @@ def _version(content: bytes) -> int:
 
 def _table(path: Path, content: bytes) -> tuple[pl.DataFrame, list[str]]:
     """The cells as text under names like ROW_ID, with the line of each row, and the header as it is written."""
-    structure = check_structure([content], path.name, rows_expected=False)
-    columns = list(structure.columns)
-    if not structure.records:
-        return pl.DataFrame(schema=dict.fromkeys([*columns, _LINE], pl.String)), list(structure.header)
-    rows = pl.read_csv(io.BytesIO(content), infer_schema=False)
-    rows.columns = columns
-    if structure.blank is not None:
-        rows = rows.with_row_index(_LINE).filter(~pl.col(_LINE).is_in(structure.blank.implode())).drop(_LINE)
-    if rows.height != structure.records:
-        message = f"reads as {rows.height} rows but has {structure.records} records; check quotes and line ends"
-        raise InputError(Problem(message, file=path.name))
-    lines = pl.int_range(2, rows.height + 2, eager=True) if structure.lines is None else structure.lines
-    return rows.with_columns(lines.cast(pl.String).alias(_LINE)), list(structure.header)
+    table = csv_table(path.name, [content])
+    return table.rows.with_columns(table.lines.cast(pl.String).alias(_LINE)), table.header
 
 
 def _names(header: list[str]) -> dict[str, str]:

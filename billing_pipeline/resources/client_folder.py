@@ -4,17 +4,16 @@ What belongs here: finding a listing's one file and reading it whole, every cell
 means (engine.managed_services.listings), whose record is gone (engine.managed_services.merging).
 """
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from billing_pipeline.engine.cells import header_name
-from billing_pipeline.engine.errors import InputError, Problem, printable
+from billing_pipeline.engine.errors import InputError, Problem
 from billing_pipeline.engine.managed_services.pulled import COMPANIES, LISTINGS, NEEDED
-from billing_pipeline.engine.usage.structure import Structure, check_structure
 from billing_pipeline.resources.files import blocks_of, read_whole
+from billing_pipeline.resources.text_tables import csv_table, parquet_table
 
 SOURCE = "folder"  # of records whose file names none
 _EXACT = (pl.String, pl.Boolean, pl.Date, pl.Null, pl.Categorical, pl.Enum)
@@ -86,31 +85,12 @@ def _rows(name: str, path: Path) -> pl.DataFrame:
 
 
 def _csv(name: str, path: Path) -> pl.DataFrame:
-    blocks = list(blocks_of(path))
-    structure = check_structure(blocks, path.name, rows_expected=name == COMPANIES)
-    if not structure.records:
-        return pl.DataFrame(schema=dict.fromkeys(_lower(structure), pl.String))
-    rows = pl.read_csv(io.BytesIO(b"".join(blocks)), infer_schema=False)
-    rows.columns = _lower(structure)
-    if structure.blank is not None:
-        rows = rows.with_row_index(" ").filter(~pl.col(" ").is_in(structure.blank.implode())).drop(" ")
-    if rows.height != structure.records:
-        message = f"reads as {rows.height} rows but has {structure.records} records; check quotes and line ends"
-        raise InputError(Problem(message, file=path.name))
-    return rows
-
-
-def _lower(structure: Structure) -> list[str]:
-    return [column.lower() for column in structure.columns]
+    table = csv_table(path.name, blocks_of(path), rows_expected=name == COMPANIES)
+    return table.rows.rename(str.lower)
 
 
 def _parquet(path: Path) -> pl.DataFrame:
-    data = read_whole(path)
-    try:
-        rows = pl.read_parquet(io.BytesIO(data))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:  # damaged files make it panic
-        said = printable(str(error).splitlines()[0])
-        raise InputError(Problem(f"is no Parquet file that can be read: {said}", file=path.name)) from None
+    rows = parquet_table(path.name, read_whole(path))
     names = [header_name(column) for column in rows.columns]
     twice = sorted({column for column in names if names.count(column) > 1})
     if twice:

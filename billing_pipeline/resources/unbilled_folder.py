@@ -5,7 +5,6 @@ What belongs here: finding the files of a feed and reading them whole. What does
 """
 
 import hashlib
-import io
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from billing_pipeline.engine.cells import header_name
 from billing_pipeline.engine.errors import InputError, Problem, printable
 from billing_pipeline.engine.tables import Schema
 from billing_pipeline.engine.unbilled.tables import CONTRACT_TEXTS, LOG_TEXTS
-from billing_pipeline.engine.usage.structure import check_structure
 from billing_pipeline.resources.files import read_whole, sha256_of
+from billing_pipeline.resources.text_tables import csv_table, parquet_table
 
 HALT = "HALT: "  # begins what a HaltError says
 _NOT_READ = (".xlsx", ".xls", ".ods", ".tsv")  # tables whose rows would be missing without anybody noticing
@@ -172,28 +171,13 @@ def _read(feed: _Feed, path: Path) -> pl.DataFrame:
 
 def _csv(path: Path, content: bytes) -> tuple[pl.DataFrame, list[str], pl.Series]:
     """The cells, the header as it is written, the line of each row."""
-    structure = check_structure([content], path.name, rows_expected=False)
-    titles = list(structure.header)
-    if not structure.records:
-        return pl.DataFrame(schema=dict.fromkeys(titles, pl.String)), titles, pl.Series([], dtype=pl.Int64)
-    rows = pl.read_csv(io.BytesIO(content), infer_schema=False)
-    if structure.blank is not None:
-        kept = ~pl.int_range(rows.height, eager=True).is_in(structure.blank.implode())
-        rows = rows.filter(kept)
-    if rows.height != structure.records:
-        message = f"reads as {rows.height} rows but has {structure.records} records; check quotes and line ends"
-        raise InputError(Problem(message, file=path.name))
-    lines = pl.int_range(2, rows.height + 2, eager=True) if structure.lines is None else structure.lines
-    return rows, titles, lines
+    table = csv_table(path.name, [content])
+    return table.rows, table.header, table.lines
 
 
 def _parquet(path: Path, content: bytes) -> tuple[pl.DataFrame, list[str], pl.Series]:
     """The cells, the names of the columns, the number of each row."""
-    try:
-        rows = pl.read_parquet(io.BytesIO(content))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:  # damaged files make it panic
-        said = printable(str(error).splitlines()[0])
-        raise InputError(Problem(f"is no Parquet file that can be read: {said}", file=path.name)) from None
+    rows = parquet_table(path.name, content)
     return rows, rows.columns, pl.int_range(1, rows.height + 1, eager=True)
 
 
